@@ -1,0 +1,32 @@
+"""The edges between stages: one small protocol each; fakes ship in `sonogate.testing`."""
+
+from typing import Protocol
+
+from sonogate.domain.frames import FrameStack
+from sonogate.domain.instance import Kept, ReceivedInstance
+from sonogate.domain.job import Examination, Job
+from sonogate.domain.scores import FrameScores
+
+
+class Scorer(Protocol):
+    """Gives each frame a quality on the model card's scale."""
+
+    def score(self, stack: FrameStack) -> FrameScores:
+        """Score every frame of the stack."""
+        ...
+
+
+class Examiner(Protocol):
+    """Reads and scores one spooled object, out of the gate's process."""
+
+    async def examine(self, job: Job) -> Examination:
+        """Answer within the deadline; a crash or a time-out is an unscorable examination."""
+        ...
+
+
+class Keeper(Protocol):
+    """Makes the row of a spooled object durable; called before Success is answered."""
+
+    async def keep(self, instance: ReceivedInstance) -> Kept:
+        """Return once the row is committed and synced."""
+        ...

@@ -1,0 +1,122 @@
+"""The verdict: the one record that every door shows in the same form.
+
+pydantic models, since this is also the public JSON schema (REST, events, webhook, `sonogate score --json`).
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Band(StrEnum):
+    """How well an image will serve: the traffic light."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class Status(StrEnum):
+    """Whether there is a quality, and if not, why."""
+
+    PENDING = "pending"
+    GRADED = "graded"
+    NOT_APPLICABLE = "not_applicable"
+    UNSCORABLE = "unscorable"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FindingRegion(_Frozen):
+    """A rectangle in pixels of the stored frame."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class Finding(_Frozen):
+    """A named reason."""
+
+    code: str
+    label: str
+    severity: Annotated[float, Field(ge=0, le=1)]
+    region: FindingRegion | None = None
+
+
+class Frames(_Frozen):
+    """Which frames the verdict rests on; DICOM frame numbers, from 1."""
+
+    total: int
+    scored: list[int]
+    best: int | None = None
+    worst: int | None = None
+
+
+class Model(_Frozen):
+    """Which model spoke."""
+
+    name: str
+    version: str
+    sha256: str
+    provider: str
+
+
+class Override(_Frozen):
+    """A person's word over the machine's."""
+
+    band: Band
+    reason: str
+    by: str
+    at: datetime
+
+
+class Seconds(_Frozen):
+    """Where the time went; `total` runs from the last byte to the verdict."""
+
+    queue: float = 0.0
+    read: float = 0.0
+    preprocess: float = 0.0
+    infer: float = 0.0
+    judge: float = 0.0
+    total: float = 0.0
+
+
+class Verdict(_Frozen):
+    """What the gate says of one instance. UIDs are null for a plain picture."""
+
+    sop_instance_uid: str | None = None
+    series_instance_uid: str | None = None
+    study_instance_uid: str | None = None
+    accession_number: str | None = None
+    acquired_at: datetime | None = None
+    status: Status
+    reason: str | None = (
+        None  #: one plain sentence: why not applicable or unscorable, or the worst finding
+    )
+    uncertain: bool = False
+    supersedes: str | None = None  #: SOP instance UID of the earlier low that this one clears
+    superseded_by: str | None = None
+    override: Override | None = None
+    advice: str | None = None
+    band: Band | None = None
+    quality: Annotated[float, Field(ge=0, le=100)] | None = None
+    scores: dict[str, float] = Field(default_factory=dict)
+    findings: list[Finding] = Field(default_factory=list)
+    action: str | None = None
+    frames: Frames | None = None
+    model: Model | None = None
+    policy_version: str | None = None
+    received_at: datetime | None = None
+    verdict_at: datetime | None = None
+    seconds: Seconds = Seconds()
+
+    @property
+    def effective_band(self) -> Band | None:
+        """The band that counts: a person's override if there is one."""
+        return self.override.band if self.override else self.band

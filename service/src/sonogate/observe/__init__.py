@@ -1,0 +1,1 @@
+"""Logs, metrics and health: what the gate says of itself, never of a patient."""

@@ -1,0 +1,84 @@
+"""Structured logs with an allow-list of fields, so that no patient text can slip in."""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, cast
+
+import structlog
+
+from sonogate.settings import LogSettings
+
+ALLOWED_FIELDS = frozenset(
+    {
+        "event",
+        "level",
+        "timestamp",
+        "logger",
+        "object_id",
+        "calling_ae",
+        "called_ae",
+        "peer_address",
+        "reason",
+        "error",
+        "band",
+        "status",
+        "seconds",
+        "size_bytes",
+        "n_objects",
+        "port",
+        "host",
+        "provider",
+        "model",
+        "version",
+        "worker",
+        "exit_code",
+        "attempt",
+        "study_key",
+        "url_host",
+        "sop_class_uid",
+        "transfer_syntax_uid",
+        "closed_by",
+        "path",
+        "route",
+        "code",
+        "result",
+        "stage",
+        "exception_type",
+    }
+)
+"""Everything else is dropped before a line is written. `path` is ours, never the sender's."""
+
+
+def keep_allowed(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> Mapping[str, Any]:
+    """Drop every field that is not allowed."""
+    return {key: value for key, value in event.items() if key in ALLOWED_FIELDS}
+
+
+def configure(settings: LogSettings) -> None:
+    """Set structlog up for this process; called once, by the entry point."""
+    renderer: structlog.types.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.form == "json"
+        else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            keep_allowed,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelName(settings.level.upper())
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def get_logger() -> structlog.typing.FilteringBoundLogger:
+    """Return a logger; event names are past-tense phrases."""
+    return cast(structlog.typing.FilteringBoundLogger, structlog.get_logger())

@@ -1,0 +1,190 @@
+"""Every metric of the gate; one owner process, one registry per running gate.
+
+Labels come from closed sets. Sender and exam type are open in principle, so each is limited to the first
+`LABEL_LIMIT` values seen; the rest are counted as "other".
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LABEL_LIMIT = 100
+VERDICT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
+STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+
+class LabelLimit:
+    """Lets the first `limit` different values through and calls the rest "other"."""
+
+    def __init__(self, limit: int = LABEL_LIMIT) -> None:
+        self._limit = limit
+        self._seen: set[str] = set()
+
+    def __call__(self, value: str | None) -> str:
+        """Return the label for a value; "none" for nothing."""
+        if not value:
+            return "none"
+        if value not in self._seen and len(self._seen) >= self._limit:
+            return "other"
+        self._seen.add(value)
+        return value
+
+
+class Metrics:
+    """The gate's metrics, as attributes."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.ae = LabelLimit()
+        self.exam = LabelLimit()
+        self._receive()
+        self._judge()
+        self._run()
+
+    def _receive(self) -> None:
+        registry = self.registry
+        self.received = Counter(
+            "sonogate_received",
+            "Objects received, by sender and result (kept, duplicate, conflict, refused).",
+            ["calling_ae", "result"],
+            registry=registry,
+        )
+        self.received_bytes = Counter(
+            "sonogate_received_bytes",
+            "Bytes of objects kept, by sender.",
+            ["calling_ae"],
+            registry=registry,
+        )
+        self.associations = Gauge(
+            "sonogate_associations", "Associations open now.", registry=registry
+        )
+        self.associations_ended = Counter(
+            "sonogate_associations_ended",
+            "Associations ended, by how (released, aborted, rejected, timed_out, lost).",
+            ["result"],
+            registry=registry,
+        )
+        self.keep_seconds = Histogram(
+            "sonogate_keep_seconds",
+            "Last byte of an object to durable.",
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+
+    def _judge(self) -> None:
+        registry = self.registry
+        self.verdicts = Counter(
+            "sonogate_verdicts",
+            "Verdicts, by sender, exam type, status, band and model.",
+            ["calling_ae", "exam_type", "status", "band", "model"],
+            registry=registry,
+        )
+        self.findings = Counter(
+            "sonogate_findings",
+            "Findings of graded verdicts, by sender, exam type, band and finding.",
+            ["calling_ae", "exam_type", "band", "finding"],
+            registry=registry,
+        )
+        self.unscorable = Counter(
+            "sonogate_unscorable",
+            "Objects kept but not scored, by reason code.",
+            ["reason"],
+            registry=registry,
+        )
+        self.verdict_seconds = Histogram(
+            "sonogate_verdict_seconds",
+            "Last byte received to verdict published, by kind (still, cine).",
+            ["kind"],
+            buckets=VERDICT_BUCKETS,
+            registry=registry,
+        )
+        self.stage_seconds = Histogram(
+            "sonogate_stage_seconds",
+            "Time in one stage (queue, read, preprocess, infer, judge, record).",
+            ["stage"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        self.overrides = Counter(
+            "sonogate_overrides",
+            "Verdicts overridden by a person.",
+            ["from_band", "to_band"],
+            registry=registry,
+        )
+        self.reacquired = Counter(
+            "sonogate_reacquired",
+            "Earlier lows cleared by a re-acquisition, by how (view, similarity, person).",
+            ["how"],
+            registry=registry,
+        )
+        self.studies_closed = Counter(
+            "sonogate_studies_closed",
+            "Studies closed, by signal (rest, quiet) and completeness (ready, not_ready).",
+            ["closed_by", "state"],
+            registry=registry,
+        )
+        self.unscored_at_close = Counter(
+            "sonogate_unscored_at_close",
+            "Objects without a verdict when their study closed.",
+            registry=registry,
+        )
+
+    def _run(self) -> None:
+        registry = self.registry
+        self.queue_objects = Gauge(
+            "sonogate_queue_objects", "Objects kept and not yet judged.", registry=registry
+        )
+        self.queue_oldest_seconds = Gauge(
+            "sonogate_queue_oldest_seconds",
+            "Age of the oldest object without a verdict.",
+            registry=registry,
+        )
+        self.spool_free_bytes = Gauge(
+            "sonogate_spool_free_bytes", "Free room on the spool's disk.", registry=registry
+        )
+        self.spool_used_bytes = Gauge(
+            "sonogate_spool_used_bytes", "Bytes of pixel objects kept.", registry=registry
+        )
+        self.provider_rung = Gauge(
+            "sonogate_provider_rung",
+            "1 for the provider that really loaded (tensorrt, cuda, cpu).",
+            ["provider"],
+            registry=registry,
+        )
+        self.worker_restarts = Counter(
+            "sonogate_worker_restarts",
+            "Scoring workers replaced, by reason (crash, deadline).",
+            ["reason"],
+            registry=registry,
+        )
+        self.outbox_pending = Gauge(
+            "sonogate_outbox_pending", "Deliveries not yet made.", registry=registry
+        )
+        self.outbox_oldest_seconds = Gauge(
+            "sonogate_outbox_oldest_seconds",
+            "Age of the oldest delivery not yet made.",
+            registry=registry,
+        )
+        self.deliveries = Counter(
+            "sonogate_deliveries",
+            "Delivery attempts, by result (delivered, failed).",
+            ["result"],
+            registry=registry,
+        )
+        self.sender_delay_seconds = Gauge(
+            "sonogate_sender_delay_seconds",
+            "Median of received minus acquired, by sender.",
+            ["calling_ae"],
+            registry=registry,
+        )
+        self.clock_skewed = Gauge(
+            "sonogate_sender_clock_skewed",
+            "1 if a sender's acquisition times lie in our future.",
+            ["calling_ae"],
+            registry=registry,
+        )
+        self.http_requests = Counter(
+            "sonogate_http_requests",
+            "HTTP requests, by route template, method and status class.",
+            ["route", "method", "status"],
+            registry=registry,
+        )
+        self.build_info = Gauge("sonogate_build_info", "Always 1.", ["version"], registry=registry)

@@ -1,0 +1,267 @@
+"""Every knob of the gate: typed, bounded, its unit in its name, its reason at the default.
+
+One commented TOML file plus environment variables (`SONOGATE_LISTENER__PORT=11113`); the environment wins.
+Nothing reads settings at import time: `load` is called once, by `cli`, and the result is handed down.
+"""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel as PydanticModel
+from pydantic import ConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from sonogate.errors import SettingsError
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+Bytes = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+AETitleText = Annotated[
+    str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e][\x20-\x5b\x5d-\x7e]*$")
+]
+Quality = Annotated[float, Field(ge=0, le=100)]
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class _Section(PydanticModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ListenerSettings(_Section):
+    """The DICOM door: Verification and Storage SCP."""
+
+    ae_title: AETitleText = "SONOGATE"
+    """Our AE title."""
+    host: str = "127.0.0.1"
+    """Address to listen on; loopback until told otherwise."""
+    port: Port = 11112
+    """DICOM port; 0 picks a free one."""
+    check_called_ae: bool = False
+    """Reject associations that address another AE title."""
+    allowed_calling_aes: tuple[AETitleText, ...] = ()
+    """Senders admitted; empty admits any on loopback, and none beyond it."""
+    max_associations: Annotated[int, Field(gt=0, le=10_000)] = 500
+    """Associations held open at once; carts keep theirs open for the whole exam."""
+    max_pdu_bytes: Annotated[int, Field(ge=16 * KIB, le=MIB)] = 256 * KIB
+    """Largest P-DATA-TF we advertise and accept; large PDUs receive a cine 1.3 to 1.6 times faster."""
+    max_object_bytes: Bytes = 2 * GIB
+    """Byte budget of one object; a 10 s uncompressed colour cine is about 1 GB."""
+    max_association_bytes: Bytes = 64 * GIB
+    """Byte budget of one association; a whole day of one cart stays under it."""
+    artim_seconds: Seconds = 30.0
+    """Time for the peer to ask for an association or to close the connection (PS3.8 ARTIM)."""
+    idle_seconds: Seconds = 3600.0
+    """An association that says nothing for so long is aborted; an exam rarely takes an hour."""
+    pdu_progress_seconds: Seconds = 30.0
+    """A PDU or object that stops arriving half-way is given up after this time."""
+    extra_sop_classes: tuple[str, ...] = ()
+    """Private SOP class UIDs to keep as well; they are judged not_applicable."""
+
+
+class HttpSettings(_Section):
+    """The HTTP door: REST, events, metrics and the page."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; beyond loopback TLS and a token are required."""
+    port: Port = 8080
+    """HTTP port; 0 picks a free one."""
+    token: SecretStr | None = None
+    """Bearer token; at least 24 characters."""
+    tls_certificate: Path | None = None
+    """PEM file of the server's certificate chain."""
+    tls_key: Path | None = None
+    """PEM file of its private key."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Further Host header names by which the gate may be addressed, without port."""
+    max_body_bytes: Bytes = 512 * MIB
+    """Largest body of POST /v1/verdicts."""
+    verdict_timeout_seconds: Seconds = 30.0
+    """How long POST /v1/verdicts waits before it answers with the pending verdict."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the door."""
+        return self.host in LOOPBACK_HOSTS
+
+    @model_validator(mode="after")
+    def _beyond_loopback_needs_a_lock(self) -> "HttpSettings":
+        if self.token and len(self.token.get_secret_value()) < 24:
+            raise ValueError(
+                "token is shorter than 24 characters; make one with: openssl rand -hex 32"
+            )
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key go together; set both or neither")
+        if not self.is_loopback and not (self.tls_certificate and self.token):
+            raise ValueError(
+                f"host {self.host} is reachable from other machines: set tls_certificate, tls_key and token, "
+                'or keep host = "127.0.0.1"'
+            )
+        return self
+
+
+class SpoolSettings(_Section):
+    """Where bytes are kept."""
+
+    min_free_bytes: Bytes = 2 * GIB
+    """Below this much free disk the listener answers 0xA700, out of resources."""
+    max_unjudged: Annotated[int, Field(gt=0)] = 20_000
+    """Objects without a verdict above which the listener answers 0xA700; a day of backlog for one room."""
+    retention_days: Annotated[float, Field(ge=0)] = 7.0
+    """Pixel bytes go this long after the verdict was delivered; the verdict stays."""
+    janitor_seconds: Seconds = 60.0
+    """How often retention and orphans are looked after."""
+
+
+class StoreSettings(_Section):
+    """The database."""
+
+    url: str | None = None
+    """SQLAlchemy URL; default: an SQLite file in data_dir."""
+
+
+class ScoringSettings(_Section):
+    """Reading and scoring, in worker processes."""
+
+    model: str = "dct-manifold/1.0.0"
+    """Zoo entry: <name>/<version>."""
+    zoo: Path | None = None
+    """Folder of models; default: the zoo that ships."""
+    providers: tuple[Literal["tensorrt", "cuda", "cpu"], ...] = ("tensorrt", "cuda", "cpu")
+    """Rungs of the provider ladder, in order of preference."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    """Worker processes; two, so that a cine does not hold up a still."""
+    threads_per_worker: Annotated[int, Field(ge=1, le=64)] = 1
+    """Inference threads of one worker."""
+    max_frames: Annotated[int, Field(ge=1, le=256)] = 8
+    """Frames of a cine in the first answer, spread over the loop."""
+    deadline_seconds: Seconds = 20.0
+    """Reading and scoring one object may take so long; then the worker is replaced."""
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 2
+    """How often an object that crashes its worker is tried."""
+    memory_bytes: Bytes = 3 * GIB
+    """Address space of one worker (RLIMIT_AS)."""
+    lease_seconds: Seconds = 60.0
+    """A claim not finished after this time may be taken by another worker."""
+
+
+class Threshold(_Section):
+    """Bands for one exam type or view; the most specific entry wins."""
+
+    exam_type: str | None = None
+    """Exam type this entry is for (upper case, as DICOM sends it); none: every."""
+    view: str | None = None
+    """View this entry is for; none: every."""
+    high_from: Quality
+    """Lowest quality that is high."""
+    medium_from: Quality
+    """Lowest quality that is medium."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Threshold":
+        if not 0 < self.medium_from < self.high_from <= 100:
+            raise ValueError(
+                "medium_from must lie between 0 and high_from, and high_from may not pass 100"
+            )
+        return self
+
+
+class JudgeSettings(_Section):
+    """From quality to band."""
+
+    thresholds: tuple[Threshold, ...] = ()
+    """Site thresholds; without them the model card's own hold."""
+    finding_from: Annotated[float, Field(gt=0, le=1)] = 0.35
+    """A fault this severe is named."""
+
+
+class TrackSettings(_Section):
+    """A study's life."""
+
+    settle_seconds: Seconds = 60.0
+    """Quiet time after which a study is settled; the longest usual pause in an exam."""
+    close_seconds: Seconds = 900.0
+    """Quiet time after which a study is closed."""
+    late_sender_seconds: Seconds = 120.0
+    """Median of received minus acquired above which a sender is told to send per image."""
+
+
+class WebhookSettings(_Section):
+    """One receiver of verdicts and study changes."""
+
+    url: str
+    """http or https address; each event is POSTed there."""
+    secret: SecretStr | None = None
+    """Key of the HMAC-SHA256 signature header."""
+    events: tuple[Literal["verdict", "study", "override"], ...] = ("verdict", "study", "override")
+    """Kinds of events to send."""
+    timeout_seconds: Seconds = 10.0
+    """One attempt may take so long."""
+
+
+class LogSettings(_Section):
+    """Logs; they never hold patient data."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Lowest level written."""
+    form: Literal["json", "console"] = "json"
+    """One JSON object a line, or text for people."""
+
+
+class Settings(BaseSettings):
+    """The whole gate."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SONOGATE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+    )
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("sonogate"))
+    """Folder of the spool and the database; on a disk, never on tmpfs."""
+    listener: ListenerSettings = ListenerSettings()
+    http: HttpSettings = HttpSettings()
+    spool: SpoolSettings = SpoolSettings()
+    store: StoreSettings = StoreSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    judge: JudgeSettings = JudgeSettings()
+    track: TrackSettings = TrackSettings()
+    webhooks: tuple[WebhookSettings, ...] = ()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, which arrives as init arguments."""
+        return env_settings, init_settings
+
+    @property
+    def spool_dir(self) -> Path:
+        """Folder of kept objects."""
+        return self.data_dir / "spool"
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the store."""
+        return self.store.url or f"sqlite:///{self.data_dir / 'sonogate.db'}"
