@@ -1,0 +1,130 @@
+"""From a decoded frame to what a model looks at: scan mask, working scale, windows.
+
+One mask and one resampler serve data, training and gate alike (SCIENCE.md §6, common conventions).
+"""
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from sonoquality.arrays import Floats, Luma, Mask, ShapeError
+
+#: The mask is found on a copy reduced to about this longer side: structure, not pixels, decides.
+MASK_SIDE = 224
+#: Grey levels above the background that count as an echo.
+ECHO_LEVEL = 2.0
+#: A sector that covers less of the picture than this is taken for a remnant in a dark frame.
+LEAST_AREA = 0.12
+#: The dark lens under a curved probe's face is at most this deep, in parts of the sector's height.
+LENS_DEPTH = 0.15
+
+
+def scan_mask(luma: Luma, overlay: Mask | None = None) -> Mask:
+    """Find where tissue echoes may be: the sector or rectangle, without border and letterbox.
+
+    The background is black, or the one grey of a viewer's frame. Its complement is cleaned, its
+    largest part kept and made convex, since every scan format is convex but for the lens under a
+    curved probe, which is cut off. Dark ground inside the sector (shadow, lost contact, depth
+    without signal) stays in the mask: it is for the model to see. Where hardly anything shines,
+    the whole rectangle is returned, so that the mask is never empty.
+
+    Args:
+        luma: (height, width) uint8 luminance.
+        overlay: True on text, calipers and bars; such pixels are no evidence for the sector.
+
+    Returns:
+        (height, width) bool of the same size. Overlay inside the sector stays True.
+
+    Raises:
+        ShapeError: `luma` is not a two-dimensional uint8 array, or `overlay` differs in size.
+    """
+    _check(luma, overlay)
+    factor = max(1, round(max(luma.shape) / MASK_SIDE))
+    small = np.asarray(Image.fromarray(luma).reduce(factor), dtype=np.int16)
+    echo = np.abs(small - _background(small)) > ECHO_LEVEL
+    if overlay is not None:
+        echo &= np.asarray(Image.fromarray(overlay.view(np.uint8) * 255).reduce(factor)) < 128
+    sector = _largest_part(echo)
+    if sector is None:
+        return np.ones(luma.shape, dtype=np.bool_)
+    hull = _without_lens(_convex(sector), sector)
+    return _enlarged(hull, factor, luma.shape)
+
+
+def _check(luma: Luma, overlay: Mask | None) -> None:
+    if luma.ndim != 2 or luma.dtype != np.uint8 or luma.size == 0:
+        raise ShapeError(f"Expected (height, width) uint8, got {luma.shape} {luma.dtype}.")
+    if overlay is not None and overlay.shape != luma.shape:
+        raise ShapeError(f"The overlay mask is {overlay.shape}, the image {luma.shape}.")
+
+
+def _background(small: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> int:
+    """Return the grey of the frame around the scan: the border's one colour, else black."""
+    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    grey = int(np.bincount(border).argmax())
+    return grey if np.mean(np.abs(border - grey) <= ECHO_LEVEL) > 0.6 else 0
+
+
+def _largest_part(echo: Mask) -> Mask | None:
+    """Return the largest connected part after a 3x3 majority vote; None if it is a remnant."""
+    voted = ndimage.uniform_filter(echo.astype(np.float32), size=3, mode="nearest") > 0.5
+    labels, n_parts = ndimage.label(voted)
+    if n_parts == 0:
+        return None
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    part: Mask = labels == int(sizes.argmax())
+    opened = ndimage.binary_opening(part, iterations=1)
+    part = opened if opened.sum() > 0.5 * part.sum() else part
+    rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+    covered = (np.ptp(rows) + 1) * (np.ptp(columns) + 1) / echo.size
+    return part if covered >= LEAST_AREA else None
+
+
+def _convex(part: Mask) -> Mask:
+    """Fill the convex hull of a part: its left side made convex, its right side made concave."""
+    rows = np.flatnonzero(part.any(axis=1))
+    left = part[rows].argmax(axis=1).astype(np.float64)
+    right = part.shape[1] - 1 - part[rows, ::-1].argmax(axis=1).astype(np.float64)
+    low, high = _lower_envelope(rows, left), -_lower_envelope(rows, -right)
+    columns = np.arange(part.shape[1])
+    hull = np.zeros_like(part)
+    inside = (columns >= np.floor(low)[:, None]) & (columns <= np.ceil(high)[:, None])
+    hull[rows[0] : rows[-1] + 1] = inside
+    return hull
+
+
+def _lower_envelope(x: np.ndarray[tuple[int, ...], np.dtype[np.intp]], y: Floats) -> Floats:
+    """Return the greatest convex function below the points, at every integer from x[0] to x[-1]."""
+    keep: list[int] = []
+    for i in range(len(x)):
+        while len(keep) > 1 and _turns_down(x, y, (keep[-2], keep[-1], i)):
+            keep.pop()
+        keep.append(i)
+    envelope: Floats = np.interp(np.arange(x[0], x[-1] + 1), x[keep], y[keep])
+    return envelope
+
+
+def _turns_down(
+    x: np.ndarray[tuple[int, ...], np.dtype[np.intp]], y: Floats, at: tuple[int, int, int]
+) -> bool:
+    a, b, c = at
+    return bool((y[b] - y[a]) * (x[c] - x[a]) >= (y[c] - y[a]) * (x[b] - x[a]))
+
+
+def _without_lens(hull: Mask, sector: Mask) -> Mask:
+    """Cut off the echo-free lens between a curved probe's face and the hull's flat top."""
+    height = hull.shape[0]
+    columns = hull.any(axis=0) & sector.any(axis=0)
+    top_of_hull = np.where(columns, hull.argmax(axis=0), 0)
+    depth = np.where(columns, sector.argmax(axis=0) - top_of_hull, 0)
+    n_rows = int(hull.any(axis=1).sum())
+    lens = np.where(depth <= LENS_DEPTH * n_rows, depth, 0)
+    below = np.arange(height)[:, None] >= (top_of_hull + lens)[None, :]
+    cut: Mask = hull & below
+    return cut
+
+
+def _enlarged(mask: Mask, factor: int, shape: tuple[int, ...]) -> Mask:
+    full = np.repeat(np.repeat(mask, factor, axis=0), factor, axis=1)
+    return np.ascontiguousarray(full[: shape[0], : shape[1]])
