@@ -1,7 +1,8 @@
 """Whether the gate can take images now, and if not, why in plain words.
 
-Live means the process answers at all; ready means every required check is fine. A scoring fault is reported
-but not required: the gate still keeps what carts send, and says `unscorable` or `pending`, never `high`.
+Live means the process answers at all; ready means every required check is fine. A scoring fault is
+reported but not required: the gate still keeps what carts send, and says `unscorable` or
+`pending`, never `high`.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Every metric of the gate; one owner process, one registry per running gate.
 
-Labels come from closed sets. Sender and exam type are open in principle, so each is limited to the first
-`LABEL_LIMIT` values seen; the rest are counted as "other".
+Labels come from closed sets. Sender and exam type are open in principle, so each is limited to the
+first `LABEL_LIMIT` values seen; the rest are counted as "other".
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
