@@ -1,0 +1,98 @@
+"""Operators of the sound path: attenuation, shadow, poor contact, reverberation. All run along the rays."""
+
+import numpy as np
+from numpy.random import Generator
+from scipy import ndimage
+
+from sonoquality.degrade.geometry import F32, Mask
+from sonoquality.degrade.scene import (
+    Scene,
+    amplitude,
+    compress,
+    displaced,
+    phase,
+    psf_noise,
+    shift_db,
+    sigmoid,
+)
+
+FLOOR_DB = -50.0  #: electronic noise that attenuation uncovers, re peak
+REVERBERATION_PX = 40  #: spacing of the repeated echoes
+N_REVERBERATIONS = 5
+SHADOW_WIDTH = {
+    6.0: 0.06,
+    10.0: 0.10,
+    16.0: 0.15,
+    24.0: 0.22,
+    35.0: 0.30,
+}  #: by depth of the shadow in dB
+EDGE_LIFT_SHARE = 0.7  #: share of poor contacts that begin at an end of the probe
+
+
+def attenuation(scene: Scene, loss_db: float, rng: Generator) -> F32:
+    """Lose `loss_db` linearly down to the deepest point, above a noise floor (SCIENCE 7.3)."""
+    shape = scene.scan_mask.shape
+    grey = scene.image - np.float32(loss_db / 60) * np.clip(scene.geometry.depth, 0, 1.2)
+    echo = amplitude(grey) * phase(shape, rng)
+    return compress(echo + np.float32(10 ** (FLOOR_DB / 20)) * psf_noise(shape, rng))
+
+
+def _reflector(scene: Scene, rng: Generator) -> tuple[float, float]:
+    """Pick the (lateral, depth) of a bright echo in the upper half, away from the scan's ends."""
+    geometry = scene.geometry
+    smooth = ndimage.gaussian_filter(scene.image, 2)
+    usable = scene.scan_mask & (geometry.depth > 0.08) & (geometry.depth < 0.5)
+    usable &= (geometry.lateral > 0.15) & (geometry.lateral < 0.85)
+    if not usable.any():
+        return 0.5, 0.2
+    bright = np.flatnonzero(usable & (smooth >= np.percentile(smooth[usable], 97)))
+    chosen = int(rng.choice(bright))
+    return float(geometry.lateral.flat[chosen]), float(geometry.depth.flat[chosen])
+
+
+def _shadow_field(scene: Scene, drop_db: float, rng: Generator) -> F32:
+    """Share in [0, 1] to which each pixel lies in the shadow."""
+    lateral, depth = _reflector(scene, rng)
+    geometry = scene.geometry
+    half = SHADOW_WIDTH[drop_db] / 2
+    across = half - np.abs(geometry.lateral - lateral) * (1 - 0.15 * geometry.depth)
+    return sigmoid(across / 0.012) * sigmoid((geometry.depth - depth - 0.02) / 0.02)
+
+
+def shadow(scene: Scene, drop_db: float, rng: Generator) -> F32:
+    """Darken the rays below a bright reflector by `drop_db`, with soft edges (SCIENCE 7.3)."""
+    return shift_db(scene.image, -drop_db * _shadow_field(scene, drop_db, rng))
+
+
+def shadow_area(scene: Scene, drop_db: float, rng: Generator) -> Mask:
+    """Pixels that lie in the shadow by more than half."""
+    return scene.scan_mask & (_shadow_field(scene, drop_db, rng) > 0.5)
+
+
+def _contact_field(scene: Scene, share: float, rng: Generator) -> F32:
+    at_end, side, place = rng.random() < EDGE_LIFT_SHARE, rng.random() < 0.5, rng.uniform(0.3, 0.7)
+    centre, half = (0.0 if side else 1.0, share) if at_end else (place, share / 2)
+    across = half - np.abs(scene.geometry.lateral - centre)
+    return np.where(scene.geometry.depth > 0.02, sigmoid(across / 0.01), np.float32(0))
+
+
+def poor_contact(scene: Scene, share: float, rng: Generator) -> F32:
+    """Take the echoes from a share of neighbouring lines, from the skin down, by 20 + 30 p dB (SCIENCE 7.3)."""
+    return shift_db(scene.image, -(20 + 30 * share) * _contact_field(scene, share, rng))
+
+
+def poor_contact_area(scene: Scene, share: float, rng: Generator) -> Mask:
+    """Pixels of the lines that lost their echoes."""
+    return scene.scan_mask & (_contact_field(scene, share, rng) > 0.5)
+
+
+def reverberation(scene: Scene, ratio: float, rng: Generator) -> F32:
+    """Repeat the strongest echoes every 40 px down the ray, each `ratio` times the one before (SCIENCE 7.3)."""
+    shape = scene.scan_mask.shape
+    echo = amplitude(scene.image)
+    strong = np.where(scene.scan_mask & (echo > np.percentile(echo[scene.scan_mask], 97)), echo, 0)
+    total = echo * phase(shape, rng)
+    for order in range(1, N_REVERBERATIONS + 1):
+        repeat = displaced(strong.astype(np.float32), scene.geometry, -order * REVERBERATION_PX)
+        total = total + np.float32(ratio**order) * repeat * phase(shape, rng)
+    return compress(total)
