@@ -5,9 +5,12 @@ Pixels never pass; the spool file does. Small pictures for people (thumbnail, he
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from sonogate.domain.instance import Header, MediaType
-from sonogate.domain.scores import FrameScores
+from sonogate.domain.scores import FrameScores, ModelIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,10 @@ class StageSeconds:
 class Examination:
     """A worker's answer for one job."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        ser_json_bytes="base64", val_json_bytes="base64"
+    )
+
     object_id: str
     outcome: Outcome
     reason_code: str | None = None  #: key in `messages` for not_applicable and unscorable
@@ -54,3 +61,14 @@ class Examination:
     )
     has_calipers: bool = False
     seconds: StageSeconds = StageSeconds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """A worker's first words: the model it loaded and the bands the model card proposes."""
+
+    model: ModelIdentity
+    high_from: float
+    medium_from: float
+    rungs_failed: tuple[str, ...] = ()  #: why each better provider did not load, in plain words
+    unconfined: tuple[str, ...] = ()  #: confinement steps that this system did not allow

@@ -5,13 +5,13 @@ from typing import Protocol
 from sonogate.domain.frames import FrameStack
 from sonogate.domain.instance import Kept, ReceivedInstance
 from sonogate.domain.job import Examination, Job
-from sonogate.domain.scores import FrameScores
+from sonogate.domain.scores import ScoredStack
 
 
 class Scorer(Protocol):
     """Gives each frame a quality on the model card's scale."""
 
-    def score(self, stack: FrameStack) -> FrameScores:
+    def score(self, stack: FrameStack) -> ScoredStack:
         """Score every frame of the stack."""
         ...
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sonogate.domain.frames import Region
 
 
@@ -44,3 +47,13 @@ class FrameScores:
     uncertain: bool = (
         False  #: the model does not trust itself here (too small, far from its training)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredStack:
+    """What a scorer gives back for one stack of frames."""
+
+    scores: FrameScores
+    heats: tuple[NDArray[np.float32], ...]  #: per frame, (height, width) of the stack, badness 0 to 1
+    preprocess_seconds: float
+    infer_seconds: float

@@ -1,0 +1,82 @@
+# SonoGate. `make` lists the targets; a target's comment is its help.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+FROM ?=
+ONCE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-train check format doctor bench kill-test power-cut-test evaluate fit gpu-check docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "SonoGate needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing SonoGate and the CPU runtime (about two minutes the first time) ..."
+	@$(PIP) install -c constraints.txt -e '.[cpu]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	@$(PIP) install -c constraints.txt --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	@$(PIP) install -c constraints.txt --group check
+	@touch $@
+
+$(VENV)/.train: $(VENV)/.test
+	@$(PIP) install -c constraints.txt -e '.[cpu,train]'
+	@touch $@
+
+run: $(VENV)/.run ## start the gate, push a synthetic exam (or FROM=folder) and show the verdicts; ONCE=1 exits after the table
+	@$(BIN)/sonogate demo $(if $(FROM),--from "$(FROM)") $(if $(ONCE),--once)
+
+test: $(VENV)/.test ## run the tests; prints what it skipped and why
+	@$(BIN)/python -m pytest $(PYTEST)
+
+test-train: $(VENV)/.train ## run the tests of what trains or exports
+	@$(BIN)/python -m pytest -m train $(PYTEST)
+
+check: $(VENV)/.check ## ruff, mypy strict, import contracts, completeness of the docs
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest -q tests/architecture
+
+format: $(VENV)/.check ## format the code and mend what ruff can
+	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .
+
+doctor: $(VENV)/.run ## say in plain words what is wrong with this machine
+	@$(BIN)/sonogate doctor
+
+bench: $(VENV)/.test ## measure latency, rate and idle cost beside their baselines (about ten minutes)
+	@$(BIN)/python -m loadtests.bench $(BENCH)
+
+kill-test: $(VENV)/.test ## 200 SIGKILLs during pushes; nothing acknowledged may be lost
+	@SONOGATE_KILLS=200 $(BIN)/python -m pytest -m proof tests/acceptance/test_kill.py -s
+
+power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at many cut points
+	@$(BIN)/python -m pytest -m proof tests/acceptance/test_power_cut.py -s
+
+fit: $(VENV)/.train ## fit the shipped manifold again from ../shared/data (training split)
+	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo
+
+evaluate: $(VENV)/.train ## evaluate the shipped model; writes docs/results
+	@$(BIN)/sonoquality evaluate --data ../shared/data --out docs/results
+
+gpu-check: $(BIN)/python ## on a machine with a GPU: install [gpu] and run the tests that need it
+	@$(PIP) install -c constraints.txt -e '.[gpu]' --group test
+	@$(BIN)/sonogate doctor && $(BIN)/python -m pytest -m gpu
+
+docs: $(VENV)/.run ## write the generated reference pages again
+	@$(BIN)/sonogate settings docs
+
+clean: ## remove the environment and caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

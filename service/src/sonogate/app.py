@@ -1,0 +1,266 @@
+"""Composition root: settings in, running gate out."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from sonogate import __version__
+from sonogate.act.delivery import Delivery
+from sonogate.api.app import make_app
+from sonogate.api.dependencies import ApiPorts
+from sonogate.domain.identity import AETitle, new_object_id
+from sonogate.domain.instance import MediaType, Provenance, Transport
+from sonogate.domain.job import Greeting
+from sonogate.domain.verdict import Verdict
+from sonogate.errors import GateError
+from sonogate.housekeeping import Housekeeping
+from sonogate.judge.policy import Policy
+from sonogate.observe.health import Check, Readiness
+from sonogate.observe.logs import get_logger
+from sonogate.observe.metrics import Metrics
+from sonogate.pipeline import Pipeline
+from sonogate.receive.intake import Intake
+from sonogate.receive.listener import Listener
+from sonogate.receive.spool import Spool
+from sonogate.score.pool import WorkerPool
+from sonogate.settings import HttpSettings, Settings
+from sonogate.store.database import Database
+from sonogate.store.keeper import StoreKeeper
+from sonogate.track.events import EventFeed
+from sonogate.track.studies import Studies
+from sonogate.track.tracker import DeliveryTargets
+
+STOP_SECONDS = 5.0
+"""Time for HTTP requests under way when the gate stops."""
+
+log = get_logger()
+
+
+class EmbeddedServer(uvicorn.Server):
+    """uvicorn inside the gate's own loop: the gate, not uvicorn, answers signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the process's signal handlers alone."""
+        yield
+
+
+@dataclass
+class Gate:
+    """A gate: built by `running_gate`, stopped with it."""
+
+    settings: Settings
+    metrics: Metrics = field(default_factory=Metrics)
+    dicom_port: int = 0
+    http_port: int = 0
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.database = Database(settings.database_url)
+        self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)
+        self.studies = Studies(self.database)
+        self.feed = EventFeed(self.database)
+        self.keeper = StoreKeeper(self.database, settings.spool.max_unjudged)
+        self.intake = Intake(self.spool, self.keeper, self.metrics)
+        self.listener = Listener(settings.listener, self.spool, self.keeper, self.metrics)
+        self.pool = WorkerPool(settings.scoring, self.metrics)
+        self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
+        self.targets = DeliveryTargets.from_settings(settings.webhooks)
+        self.started_at = datetime.now(UTC)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        scheme = "https" if self.settings.http.tls_certificate else "http"
+        return f"{scheme}://{self.settings.http.host}:{self.http_port}/"
+
+    def make_pipeline(self, greeting: Greeting) -> Pipeline:
+        """Join the stages in their order."""
+        return Pipeline(
+            settings=self.settings,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{new_object_id()}",
+            database=self.database,
+            spool=self.spool,
+            examiner=self.pool,
+            policy=Policy.from_settings(
+                greeting.high_from, greeting.medium_from, self.settings.judge
+            ),
+            targets=self.targets,
+            metrics=self.metrics,
+            on_recorded=self.tell,
+        )
+
+    def tell(self) -> None:
+        """Something was recorded: wake those who pass it on."""
+        self.feed.notify()
+        self.delivery.notify()
+
+    async def submit(
+        self, body: bytes | Path, media_type: MediaType, peer: str
+    ) -> tuple[str, Verdict]:
+        """Keep an object that came over HTTP and wait for its verdict."""
+        provenance = Provenance(
+            calling_ae=AETitle("REST"),
+            called_ae=AETitle(self.settings.listener.ae_title),
+            peer_address=peer,
+            transport=Transport.REST,
+            received_at=datetime.now(UTC),
+        )
+        kept = await self.intake.take_file(body, media_type, provenance)
+        verdict = None
+        if not kept.duplicate:
+            verdict = await self.pipeline.verdict_of(
+                kept.object_id, self.settings.http.verdict_timeout_seconds
+            )
+        return kept.object_id, verdict or await self.studies.verdict_of_object(kept.object_id)
+
+    async def readiness(self) -> Readiness:
+        """Say whether objects can be kept and judged now."""
+        free = self.spool.free_bytes()
+        enough = free > self.settings.spool.min_free_bytes
+        greeting = self.pool.greeting
+        return Readiness.of(
+            listener=Check(ok=self.dicom_port > 0, detail=f"port {self.dicom_port}"),
+            disk=Check(ok=enough, detail=f"{free / 1e9:.1f} GB free"),
+            model=Check(
+                ok=greeting is not None,
+                detail=f"{greeting.model.name} on {greeting.model.provider}" if greeting else "",
+            ),
+        )
+
+
+@asynccontextmanager
+async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
+    """Run a gate for the time of the block; everything it started has ended afterwards.
+
+    Raises:
+        GateError: it could not start; the message names the remedy.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    gate = Gate(settings)
+    gate.metrics.build_info.labels(__version__).set(1)
+    async with AsyncExitStack() as stack:
+        await gate.database.open()
+        stack.push_async_callback(gate.database.close)
+        stack.push_async_callback(gate.pool.stop)
+        greeting = await gate.pool.start()
+        gate.pipeline = gate.make_pipeline(greeting)
+        await recover(gate)
+        gate.keeper.on_kept = gate.pipeline.wake
+        await stack.enter_async_context(background(gate.pipeline.run()))
+        await stack.enter_async_context(background(gate.delivery.run()))
+        await stack.enter_async_context(background(make_housekeeping(gate).run()))
+        await stack.enter_async_context(serving_http(gate))
+        await gate.listener.start()
+        stack.push_async_callback(gate.listener.stop)
+        gate.dicom_port = gate.listener.port
+        log.info(
+            "gate started",
+            port=gate.dicom_port,
+            model=greeting.model.name,
+            provider=greeting.model.provider,
+        )
+        yield gate
+
+
+async def recover(gate: Gate) -> None:
+    """Take over what an earlier gate left: its claims, and files that no row names."""
+    owner = gate.pipeline.owner
+    await gate.database.write(lambda tx: tx.objects.release_all_of_other_owners(owner))
+    known = await gate.database.read(lambda tx: tx.objects.spool_names())
+    for orphan in await asyncio.to_thread(gate.spool.orphans, known):
+        await asyncio.to_thread(gate.spool.remove, orphan)
+
+
+def make_housekeeping(gate: Gate) -> Housekeeping:
+    """Give the slow loops what they look after."""
+    return Housekeeping(
+        settings=gate.settings,
+        database=gate.database,
+        spool=gate.spool,
+        studies=gate.studies,
+        targets=gate.targets,
+        metrics=gate.metrics,
+        on_change=gate.tell,
+    )
+
+
+@asynccontextmanager
+async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a loop beside the block and cancel it afterwards."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def serving_http(gate: Gate) -> AsyncIterator[None]:
+    """Serve the API for the time of the block."""
+    http = gate.settings.http
+    ports = ApiPorts(
+        studies=gate.studies,
+        events=gate.feed,
+        submit=gate.submit,
+        metrics=gate.metrics,
+        readiness=gate.readiness,
+        started_at=gate.started_at,
+    )
+    listening = listen(http)
+    gate.http_port = listening.getsockname()[1]
+    server = EmbeddedServer(
+        uvicorn.Config(
+            make_app(ports, http),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ssl_certfile=http.tls_certificate,
+            ssl_keyfile=http.tls_key,
+            timeout_graceful_shutdown=int(STOP_SECONDS),
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        await started(server, task)
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        listening.close()
+
+
+async def started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    """Wait until uvicorn accepts requests; it offers no event to wait on."""
+    while not server.started and not task.done():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+def listen(http: HttpSettings) -> socket.socket:
+    """Bind the HTTP port.
+
+    Raises:
+        GateError: the port is taken.
+    """
+    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((http.host, http.port))
+    except OSError as error:
+        listening.close()
+        raise GateError(
+            f"HTTP port {http.port} on {http.host}: {error.strerror}; stop what holds it or set "
+            "http.port (0 picks a free one)"
+        ) from error
+    return listening

@@ -1,0 +1,89 @@
+"""What the gate does on the side: settle studies, keep gauges true, let old pixels go."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sonogate.observe.logs import get_logger
+from sonogate.observe.metrics import Metrics
+from sonogate.receive.spool import Spool
+from sonogate.settings import Settings
+from sonogate.store.database import Database, Transaction
+from sonogate.track import retention, settling
+from sonogate.track.studies import Studies
+from sonogate.track.tracker import DeliveryTargets
+
+BEAT_SECONDS = 1.0
+"""How often studies are settled and gauges set; well below any settle time."""
+
+log = get_logger()
+
+
+@dataclass
+class Housekeeping:
+    """The slow loops."""
+
+    settings: Settings
+    database: Database
+    spool: Spool
+    studies: Studies
+    targets: DeliveryTargets
+    metrics: Metrics
+    on_change: Callable[[], None]
+
+    async def run(self) -> None:
+        """Run until cancelled; a failing round is logged and tried again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._every(BEAT_SECONDS, self.settle))
+            tasks.create_task(self._every(BEAT_SECONDS, self.set_gauges))
+            tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.let_go))
+
+    async def settle(self) -> None:
+        """Move studies that went quiet."""
+        now = datetime.now(UTC)
+        changed = await self.database.write(
+            lambda tx: settling.settle(tx, now, self.settings.track, self.targets)
+        )
+        if changed:
+            self.on_change()
+        for change in changed:
+            if change.closed:
+                self.metrics.studies_closed.labels(
+                    "quiet", "ready" if change.was_ready else "not_ready"
+                ).inc()
+                self.metrics.unscored_at_close.inc(change.n_unscored)
+
+    async def set_gauges(self) -> None:
+        """Set what is measured rather than counted."""
+        now = datetime.now(UTC)
+        queue = await self.studies.queue()
+        self.metrics.queue_objects.set(queue.n_objects)
+        oldest = queue.oldest_received_at
+        self.metrics.queue_oldest_seconds.set((now - oldest).total_seconds() if oldest else 0)
+        self.metrics.spool_free_bytes.set(self.spool.free_bytes())
+        for sender in await self.studies.senders():
+            ae = self.metrics.ae(sender.calling_ae)
+            self.metrics.clock_skewed.labels(ae).set(sender.clock_skewed)
+            if sender.delay_seconds is not None:
+                self.metrics.sender_delay_seconds.labels(ae).set(sender.delay_seconds)
+
+    async def let_go(self) -> None:
+        """Remove the pixel bytes of objects whose verdict was delivered long enough ago."""
+        days = self.settings.spool.retention_days
+
+        def expire(tx: Transaction) -> list[str]:
+            expired = retention.expired(tx, datetime.now(UTC), days)
+            retention.mark_pixels_gone(tx, [each.object_id for each in expired], datetime.now(UTC))
+            return [each.spool_name for each in expired]
+
+        for spool_name in await self.database.write(expire):
+            await asyncio.to_thread(self.spool.remove, spool_name)
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - boundary: the next round may succeed
+                log.error("housekeeping failed", exception_type=type(error).__name__)
+            await asyncio.sleep(seconds)

@@ -1,0 +1,193 @@
+"""The pool of scoring workers, seen from the gate: hand out jobs, replace what crashes or hangs."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from sonogate.domain.job import Examination, Greeting, Job
+from sonogate.errors import DeadlineError, ModelError, WorkerCrashError
+from sonogate.observe.logs import get_logger
+from sonogate.observe.metrics import Metrics
+from sonogate.score import wire
+from sonogate.settings import ScoringSettings
+
+START = (
+    "from sonogate.score.confinement import confine; missing = confine(); "
+    "from sonogate.worker import main; main(missing)"
+)
+"""Confinement comes before the imports that start threads."""
+
+START_SECONDS = 120.0
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HOME")
+
+log = get_logger()
+
+
+def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a worker may know: no secrets, one BLAS thread."""
+    kept = {name: environ[name] for name in PASSED_ON if name in environ}
+    return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+
+
+@dataclass(eq=False)
+class Worker:
+    """One child process."""
+
+    process: Process
+    greeting: Greeting
+
+    @classmethod
+    async def start(cls, settings: ScoringSettings) -> "Worker":
+        """Start a worker and wait until its model is loaded.
+
+        Raises:
+            ModelError: it ended before its greeting; its words are in the message.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-c",
+            START,
+            settings.model_dump_json(),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=worker_environment(os.environ),
+        )
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                body = await receive(process)
+        except (WorkerCrashError, TimeoutError) as error:
+            said = await last_words(process)
+            raise ModelError(
+                said or "a scoring worker did not start; run: sonogate doctor"
+            ) from error
+        return cls(process, wire.GREETING.validate_json(body))
+
+    async def examine(self, job: Job) -> Examination:
+        """Send the job and wait for its examination."""
+        stdin = self.process.stdin
+        assert stdin is not None  # noqa: S101 - started with a pipe
+        try:
+            stdin.write(wire.pack(wire.JOB.dump_json(job)))
+            await stdin.drain()
+        except ConnectionError as error:
+            raise WorkerCrashError from error
+        body = await receive(self.process)
+        try:
+            return wire.EXAMINATION.validate_json(body)
+        except ValidationError as error:
+            raise WorkerCrashError("A worker's answer is not an examination.") from error
+
+    async def end(self) -> None:
+        """Kill the process and reap it."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.communicate()
+
+
+async def receive(process: Process) -> bytes:
+    """Read one message of a worker.
+
+    Raises:
+        WorkerCrashError: the worker ended or said something that is not a message.
+    """
+    stdout = process.stdout
+    assert stdout is not None  # noqa: S101 - started with a pipe
+    try:
+        (length,) = wire.LENGTH.unpack(await stdout.readexactly(wire.LENGTH.size))
+        if length > wire.MAX_MESSAGE_BYTES:
+            raise WorkerCrashError("A worker's answer is too long.")
+        return await stdout.readexactly(length)
+    except (asyncio.IncompleteReadError, ConnectionError) as error:
+        raise WorkerCrashError from error
+
+
+async def last_words(process: Process) -> str:
+    """Return the last line a dying worker wrote."""
+    if process.returncode is None:
+        process.kill()
+    _, stderr = await process.communicate()
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+@dataclass
+class WorkerPool:
+    """An `Examiner` over N workers."""
+
+    settings: ScoringSettings
+    metrics: Metrics
+    greeting: Greeting | None = None
+    _idle: asyncio.Queue[Worker | None] = field(default_factory=asyncio.Queue)
+    _workers: set[Worker] = field(default_factory=set)
+
+    async def start(self) -> Greeting:
+        """Start every worker; the first one's greeting speaks for all."""
+        for _ in range(self.settings.workers):
+            self._idle.put_nowait(await self._hire())
+        assert self.greeting is not None  # noqa: S101 - workers >= 1
+        self.metrics.provider_rung.clear()
+        self.metrics.provider_rung.labels(self.greeting.model.provider).set(1)
+        return self.greeting
+
+    @property
+    def process_ids(self) -> list[int]:
+        """Process ids of the workers alive now."""
+        return [worker.process.pid for worker in self._workers]
+
+    async def examine(self, job: Job) -> Examination:
+        """Examine one object within the deadline.
+
+        Raises:
+            WorkerCrashError: the worker ended; it has been replaced.
+            DeadlineError: the worker was still busy; it has been replaced.
+        """
+        worker = await self._take()
+        try:
+            async with asyncio.timeout(self.settings.deadline_seconds):
+                examination = await worker.examine(job)
+        except TimeoutError as error:
+            await self._dismiss(worker, "deadline")
+            raise DeadlineError from error
+        except WorkerCrashError:
+            await self._dismiss(worker, "crash")
+            raise
+        except asyncio.CancelledError:
+            await self._dismiss(worker, "cancelled")
+            raise
+        self._idle.put_nowait(worker)
+        return examination
+
+    async def stop(self) -> None:
+        """End every worker."""
+        workers, self._workers = self._workers, set()
+        await asyncio.gather(*(worker.end() for worker in workers))
+
+    async def _take(self) -> Worker:
+        worker = await self._idle.get()
+        if worker is None:
+            try:
+                return await self._hire()
+            except BaseException:
+                self._idle.put_nowait(None)
+                raise
+        return worker
+
+    async def _hire(self) -> Worker:
+        worker = await Worker.start(self.settings)
+        self._workers.add(worker)
+        self.greeting = self.greeting or worker.greeting
+        return worker
+
+    async def _dismiss(self, worker: Worker, reason: str) -> None:
+        self._workers.discard(worker)
+        self._idle.put_nowait(None)
+        await worker.end()
+        self.metrics.worker_restarts.labels(reason).inc()
+        log.warning("worker replaced", reason=reason, exit_code=worker.process.returncode)

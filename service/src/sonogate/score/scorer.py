@@ -1,0 +1,115 @@
+"""Score a stack of frames with a model of the zoo; measure the faults that explain the score."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sonoquality.attributes import AttributeMeasure, measure
+from sonoquality.card import ModelCardError
+from sonoquality.model import FrameQuality, QualityModel
+from sonoquality.zoo import default_zoo
+
+from sonogate.domain.frames import FrameStack, Region
+from sonogate.domain.job import Greeting
+from sonogate.domain.scores import Attribute, FrameScore, FrameScores, ModelIdentity, ScoredStack
+from sonogate.errors import ModelError
+from sonogate.settings import ScoringSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScorer:
+    """A `Scorer` over one loaded `QualityModel`."""
+
+    model: QualityModel
+
+    @classmethod
+    def open(cls, settings: ScoringSettings) -> "ModelScorer":
+        """Load the zoo entry that the settings name.
+
+        Raises:
+            ModelError: the entry is missing, its hash differs, or no provider loads it.
+        """
+        entry = (settings.zoo or default_zoo()) / Path(settings.model)
+        try:
+            return cls(
+                QualityModel.load(
+                    entry, providers=settings.providers, threads=settings.threads_per_worker
+                )
+            )
+        except ModelCardError as error:
+            raise ModelError(f"scoring.model = {settings.model!r}: {error}") from error
+
+    @property
+    def greeting(self) -> Greeting:
+        """Who this model is, and the bands its card proposes."""
+        card = self.model.card
+        return Greeting(
+            model=self.identity,
+            high_from=card.high_from,
+            medium_from=card.medium_from,
+            rungs_failed=tuple(self.model.rungs_failed),
+        )
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model's name, version, hash and the provider that really loaded."""
+        model = self.model
+        return ModelIdentity(
+            name=model.name, version=model.version, sha256=model.sha256, provider=model.provider
+        )
+
+    def score(self, stack: FrameStack) -> ScoredStack:
+        """Score every frame of the stack; attributes are located in pixels of the stored frame."""
+        qualities = self.model.score(stack.frames, stack.scan_mask, stack.overlay_mask)
+        frames = tuple(
+            self._frame_score(stack, row, quality) for row, quality in enumerate(qualities)
+        )
+        return ScoredStack(
+            scores=FrameScores(
+                model=self.identity,
+                frames=frames,
+                n_total=stack.n_total,
+                uncertain=any(quality.uncertain for quality in qualities),
+            ),
+            heats=tuple(quality.heat for quality in qualities),
+            preprocess_seconds=sum(quality.preprocess_seconds for quality in qualities),
+            infer_seconds=sum(quality.infer_seconds for quality in qualities),
+        )
+
+    def _frame_score(self, stack: FrameStack, row: int, quality: FrameQuality) -> FrameScore:
+        measures = measure(stack.frames[row], stack.scan_mask, stack.overlay_mask, quality.heat)
+        return FrameScore(
+            frame_number=stack.frame_numbers[row],
+            quality=quality.quality,
+            scores=quality.scores,
+            attributes={code: to_attribute(found, stack) for code, found in measures.items()},
+        )
+
+
+def to_attribute(found: AttributeMeasure, stack: FrameStack) -> Attribute:
+    """Carry a measure from the cropped, perhaps reduced grid to pixels of the stored frame."""
+    if found.box is None:
+        return Attribute(severity=found.severity)
+    return Attribute(severity=found.severity, region=to_stored(found.box, stack))
+
+
+def to_stored(box: tuple[int, int, int, int], stack: FrameStack) -> Region:
+    """Map a box (x, y, width, height) of the stack's grid to the stored frame."""
+    _, height, width = stack.frames.shape
+    scale_x, scale_y = stack.region.width / width, stack.region.height / height
+    x, y, box_width, box_height = box
+    return Region(
+        x=stack.region.x + round(x * scale_x),
+        y=stack.region.y + round(y * scale_y),
+        width=max(1, round(box_width * scale_x)),
+        height=max(1, round(box_height * scale_y)),
+    )
+
+
+def worst_row(scores: FrameScores) -> int:
+    """Return the row of the frame with the lowest quality: the one a person should see."""
+    return int(np.argmin([frame.quality for frame in scores.frames]))
+
+
+Heat = NDArray[np.float32]
