@@ -1,26 +1,10 @@
-"""Every knob of the gate: typed, bounded, its unit in its name, its reason at the default.
+"""Every knob of the gate: typed, bounded, its unit in its name, its reason at the default."""
 
-One commented TOML file plus environment variables (`SONOGATE_LISTENER__PORT=11113`); the environment wins.
-Nothing reads settings at import time: `load` is called once, by `cli`, and the result is handed down.
-"""
-
-import os
-import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic import BaseModel as PydanticModel
-from pydantic import ConfigDict
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
-
-from sonogate.errors import SettingsError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -34,14 +18,20 @@ AETitleText = Annotated[
 ]
 Quality = Annotated[float, Field(ge=0, le=100)]
 
+HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class _Section(PydanticModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+class Section(BaseModel):
+    """One table of the settings file; frozen, and it knows no other keys than its own."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
 
-class ListenerSettings(_Section):
+class ListenerSettings(Section):
     """The DICOM door: Verification and Storage SCP."""
 
     ae_title: AETitleText = "SONOGATE"
@@ -57,7 +47,7 @@ class ListenerSettings(_Section):
     max_associations: Annotated[int, Field(gt=0, le=10_000)] = 500
     """Associations held open at once; carts keep theirs open for the whole exam."""
     max_pdu_bytes: Annotated[int, Field(ge=16 * KIB, le=MIB)] = 256 * KIB
-    """Largest P-DATA-TF we advertise and accept; large PDUs receive a cine 1.3 to 1.6 times faster."""
+    """Largest P-DATA-TF we take; large PDUs receive a cine 1.3 to 1.6 times faster."""
     max_object_bytes: Bytes = 2 * GIB
     """Byte budget of one object; a 10 s uncompressed colour cine is about 1 GB."""
     max_association_bytes: Bytes = 64 * GIB
@@ -72,18 +62,20 @@ class ListenerSettings(_Section):
     """Private SOP class UIDs to keep as well; they are judged not_applicable."""
 
 
-class HttpSettings(_Section):
+class HttpSettings(Section):
     """The HTTP door: REST, events, metrics and the page."""
 
     host: str = "127.0.0.1"
     """Address to listen on; beyond loopback TLS and a token are required."""
     port: Port = 8080
     """HTTP port; 0 picks a free one."""
-    token: SecretStr | None = None
+    token: SecretStr | None = Field(
+        default=None, examples=["write 24 or more random characters here"]
+    )
     """Bearer token; at least 24 characters."""
-    tls_certificate: Path | None = None
+    tls_certificate: HomePath | None = Field(default=None, examples=["/etc/sonogate/tls/chain.pem"])
     """PEM file of the server's certificate chain."""
-    tls_key: Path | None = None
+    tls_key: HomePath | None = Field(default=None, examples=["/etc/sonogate/tls/key.pem"])
     """PEM file of its private key."""
     allowed_hosts: tuple[str, ...] = ()
     """Further Host header names by which the gate may be addressed, without port."""
@@ -107,38 +99,40 @@ class HttpSettings(_Section):
             raise ValueError("tls_certificate and tls_key go together; set both or neither")
         if not self.is_loopback and not (self.tls_certificate and self.token):
             raise ValueError(
-                f"host {self.host} is reachable from other machines: set tls_certificate, tls_key and token, "
-                'or keep host = "127.0.0.1"'
+                f"host {self.host} is reachable from other machines: "
+                'set tls_certificate, tls_key and token, or keep host = "127.0.0.1"'
             )
         return self
 
 
-class SpoolSettings(_Section):
+class SpoolSettings(Section):
     """Where bytes are kept."""
 
     min_free_bytes: Bytes = 2 * GIB
     """Below this much free disk the listener answers 0xA700, out of resources."""
     max_unjudged: Annotated[int, Field(gt=0)] = 20_000
-    """Objects without a verdict above which the listener answers 0xA700; a day of backlog for one room."""
+    """Objects without a verdict above which we answer 0xA700; a day of backlog for one room."""
     retention_days: Annotated[float, Field(ge=0)] = 7.0
     """Pixel bytes go this long after the verdict was delivered; the verdict stays."""
     janitor_seconds: Seconds = 60.0
     """How often retention and orphans are looked after."""
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """The database."""
 
-    url: str | None = None
+    url: str | None = Field(
+        default=None, examples=["postgresql+psycopg://sonogate:password@db/sonogate"]
+    )
     """SQLAlchemy URL; default: an SQLite file in data_dir."""
 
 
-class ScoringSettings(_Section):
+class ScoringSettings(Section):
     """Reading and scoring, in worker processes."""
 
     model: str = "dct-manifold/1.0.0"
     """Zoo entry: <name>/<version>."""
-    zoo: Path | None = None
+    zoo: HomePath | None = Field(default=None, examples=["/srv/sonogate/zoo"])
     """Folder of models; default: the zoo that ships."""
     providers: tuple[Literal["tensorrt", "cuda", "cpu"], ...] = ("tensorrt", "cuda", "cpu")
     """Rungs of the provider ladder, in order of preference."""
@@ -158,16 +152,16 @@ class ScoringSettings(_Section):
     """A claim not finished after this time may be taken by another worker."""
 
 
-class Threshold(_Section):
+class Threshold(Section):
     """Bands for one exam type or view; the most specific entry wins."""
 
-    exam_type: str | None = None
+    exam_type: str | None = Field(default=None, examples=["ABDOMEN"])
     """Exam type this entry is for (upper case, as DICOM sends it); none: every."""
-    view: str | None = None
+    view: str | None = Field(default=None, examples=["SCT:18639004"])
     """View this entry is for; none: every."""
-    high_from: Quality
+    high_from: Quality = Field(examples=[80.0])
     """Lowest quality that is high."""
-    medium_from: Quality
+    medium_from: Quality = Field(examples=[50.0])
     """Lowest quality that is medium."""
 
     @model_validator(mode="after")
@@ -179,7 +173,7 @@ class Threshold(_Section):
         return self
 
 
-class JudgeSettings(_Section):
+class JudgeSettings(Section):
     """From quality to band."""
 
     thresholds: tuple[Threshold, ...] = ()
@@ -188,7 +182,7 @@ class JudgeSettings(_Section):
     """A fault this severe is named."""
 
 
-class TrackSettings(_Section):
+class TrackSettings(Section):
     """A study's life."""
 
     settle_seconds: Seconds = 60.0
@@ -199,12 +193,12 @@ class TrackSettings(_Section):
     """Median of received minus acquired above which a sender is told to send per image."""
 
 
-class WebhookSettings(_Section):
+class WebhookSettings(Section):
     """One receiver of verdicts and study changes."""
 
-    url: str
+    url: str = Field(examples=["https://ris.example/sonogate"], pattern=r"^https?://[^/\s]+")
     """http or https address; each event is POSTed there."""
-    secret: SecretStr | None = None
+    secret: SecretStr | None = Field(default=None, examples=["write a long random text here"])
     """Key of the HMAC-SHA256 signature header."""
     events: tuple[Literal["verdict", "study", "override"], ...] = ("verdict", "study", "override")
     """Kinds of events to send."""
@@ -212,7 +206,7 @@ class WebhookSettings(_Section):
     """One attempt may take so long."""
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Logs; they never hold patient data."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -221,18 +215,13 @@ class LogSettings(_Section):
     """One JSON object a line, or text for people."""
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """The whole gate."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="SONOGATE_",
-        env_nested_delimiter="__",
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
+    data_dir: HomePath = Field(
+        default_factory=lambda: user_data_path("sonogate"),
+        json_schema_extra={"shown_default": "~/.local/share/sonogate"},
     )
-
-    data_dir: Path = Field(default_factory=lambda: user_data_path("sonogate"))
     """Folder of the spool and the database; on a disk, never on tmpfs."""
     listener: ListenerSettings = ListenerSettings()
     http: HttpSettings = HttpSettings()
@@ -242,19 +231,8 @@ class Settings(BaseSettings):
     judge: JudgeSettings = JudgeSettings()
     track: TrackSettings = TrackSettings()
     webhooks: tuple[WebhookSettings, ...] = ()
+    """Receivers of verdicts and study changes."""
     log: LogSettings = LogSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file, which arrives as init arguments."""
-        return env_settings, init_settings
 
     @property
     def spool_dir(self) -> Path:
