@@ -1,4 +1,4 @@
-"""The array types that travel between the steps of scoring, by meaning rather than by shape alone."""
+"""The array types that travel between the steps of scoring, by meaning rather than by shape."""
 
 from typing import TypeAlias
 

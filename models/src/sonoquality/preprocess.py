@@ -15,6 +15,10 @@ MASK_SIDE = 224
 ECHO_LEVEL = 2.0
 #: A sector that covers less of the picture than this is taken for a remnant in a dark frame.
 LEAST_AREA = 0.12
+#: A flat area at the border brighter than this is a bar of the screen, not tissue.
+FLAT_LEVEL = 24
+#: A side of the picture is echo-filled when this share of it is.
+FULL_SHARE = 0.8
 #: The dark lens under a curved probe's face is at most this deep, in parts of the sector's height.
 LENS_DEPTH = 0.15
 
@@ -41,13 +45,14 @@ def scan_mask(luma: Luma, overlay: Mask | None = None) -> Mask:
     _check(luma, overlay)
     factor = max(1, round(max(luma.shape) / MASK_SIDE))
     small = np.asarray(Image.fromarray(luma).reduce(factor), dtype=np.int16)
-    echo = np.abs(small - _background(small)) > ECHO_LEVEL
+    echo = (np.abs(small - _background(small)) > ECHO_LEVEL) & ~_bars(small)
     if overlay is not None:
         echo &= np.asarray(Image.fromarray(overlay.view(np.uint8) * 255).reduce(factor)) < 128
     sector = _largest_part(echo)
     if sector is None:
         return np.ones(luma.shape, dtype=np.bool_)
-    hull = _without_lens(_convex(sector), sector)
+    whole = _full_width(sector)
+    hull = _without_lens(_convex(sector), sector) if whole is None else whole
     return _enlarged(hull, factor, luma.shape)
 
 
@@ -63,6 +68,40 @@ def _background(small: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> int:
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     grey = int(np.bincount(border).argmax())
     return grey if np.mean(np.abs(border - grey) <= ECHO_LEVEL) > 0.6 else 0
+
+
+def _bars(small: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> Mask:
+    """Find flat bright bars along the border: a title bar, or a name blanked out in white."""
+    flat = small[1:-1, 1:-1] > FLAT_LEVEL
+    for shift in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        rows, columns = shift
+        beside = small[rows : rows + flat.shape[0], columns : columns + flat.shape[1]]
+        flat &= beside == small[1:-1, 1:-1]
+    flat = np.pad(flat, 1, mode="edge")
+    labels, _ = ndimage.label(flat)
+    bars = np.zeros_like(flat)
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        wide = columns.stop - columns.start >= 0.3 * flat.shape[1]
+        thin = rows.stop - rows.start <= 0.2 * flat.shape[0]
+        if wide and thin and (rows.start == 0 or rows.stop == flat.shape[0]):
+            bars |= labels == number
+    return ndimage.binary_dilation(bars, iterations=2)
+
+
+def _full_width(part: Mask) -> Mask | None:
+    """Return the rectangle of a picture cropped to a linear scan; None for other pictures.
+
+    Depth without any echo belongs to such a scan. A straight lower edge right across is the edge
+    of a letterbox, below which nothing belongs to it.
+    """
+    upper = slice(0, part.shape[0] // 2)
+    if min(part[0].mean(), part[upper, 0].mean(), part[upper, -1].mean()) < FULL_SHARE:
+        return None
+    last = int(np.flatnonzero(part.any(axis=1))[-1])
+    rectangle = np.ones_like(part)
+    if part[max(last - 1, 0)].mean() > FULL_SHARE:
+        rectangle[last + 1 :] = False
+    return rectangle
 
 
 def _largest_part(echo: Mask) -> Mask | None:
@@ -115,13 +154,10 @@ def _turns_down(
 def _without_lens(hull: Mask, sector: Mask) -> Mask:
     """Cut off the echo-free lens between a curved probe's face and the hull's flat top."""
     height = hull.shape[0]
-    columns = hull.any(axis=0) & sector.any(axis=0)
-    top_of_hull = np.where(columns, hull.argmax(axis=0), 0)
-    depth = np.where(columns, sector.argmax(axis=0) - top_of_hull, 0)
-    n_rows = int(hull.any(axis=1).sum())
-    lens = np.where(depth <= LENS_DEPTH * n_rows, depth, 0)
-    below = np.arange(height)[:, None] >= (top_of_hull + lens)[None, :]
-    cut: Mask = hull & below
+    rows = np.flatnonzero(hull.any(axis=1))
+    deepest = rows[0] + LENS_DEPTH * len(rows)
+    face = np.where(sector.any(axis=0), sector.argmax(axis=0), height)
+    cut: Mask = hull & (np.arange(height)[:, None] >= np.where(face <= deepest, face, 0)[None, :])
     return cut
 
 
