@@ -4,12 +4,12 @@ import asyncio
 
 from sonogate.observe.health import (
     Check,
+    Readiness,
     assess,
     check_disk,
     check_queue,
     check_store,
     check_workers,
-    readiness_of,
 )
 
 FINE = Check(ok=True, detail="fine")
@@ -17,15 +17,13 @@ FINE = Check(ok=True, detail="fine")
 
 def test_a_required_check_that_fails_makes_the_gate_not_ready() -> None:
     """One full disk is enough."""
-    checks = {"store": FINE, "disk": check_disk(1, 2)}
-
-    assert readiness_of(checks).ready is False
-    assert readiness_of({"store": FINE}).ready is True
+    assert Readiness.of(store=FINE, disk=check_disk(1, 2)).ready is False
+    assert Readiness.of(store=FINE).ready is True
 
 
 def test_scoring_faults_are_told_but_do_not_close_the_door() -> None:
     """A cart never waits for a model: with no worker up the gate still takes images."""
-    readiness = readiness_of({"workers": check_workers(0, 2), "queue": check_queue(90.0, 30.0)})
+    readiness = Readiness.of(workers=check_workers(0, 2), queue=check_queue(90.0, 30.0))
 
     assert readiness.ready is True
     assert [False, False] == [check.ok for check in readiness.checks.values()]

@@ -28,16 +28,14 @@ class Readiness:
     ready: bool  #: every required check is ok
     checks: dict[str, Check]
 
+    @classmethod
+    def of(cls, **checks: Check) -> "Readiness":
+        """Sum checks up: ready if no required one failed."""
+        ready = all(check.ok or not check.required for check in checks.values())
+        return cls(ready=ready, checks=checks)
+
 
 Probe = Callable[[], Awaitable[Check]]
-
-
-def readiness_of(checks: Mapping[str, Check]) -> Readiness:
-    """Sum checks up: ready if no required one failed."""
-    return Readiness(
-        ready=all(check.ok or not check.required for check in checks.values()),
-        checks=dict(checks),
-    )
 
 
 async def assess(probes: Mapping[str, Probe], *, seconds_each: float = 2.0) -> Readiness:
@@ -48,7 +46,7 @@ async def assess(probes: Mapping[str, Probe], *, seconds_each: float = 2.0) -> R
         seconds_each: Time limit of one probe.
     """
     checks = await asyncio.gather(*(_answer(probe, seconds_each) for probe in probes.values()))
-    return readiness_of(dict(zip(probes, checks, strict=True)))
+    return Readiness.of(**dict(zip(probes, checks, strict=True)))
 
 
 async def _answer(probe: Probe, seconds: float) -> Check:

@@ -50,6 +50,10 @@ ALLOWED_FIELDS = frozenset(
 """Everything else is dropped before a line is written. `path` is ours, never the sender's."""
 
 
+CHATTY_LIBRARIES = ("httpx", "httpcore", "pynetdicom", "pydicom")
+"""They log whole addresses, or values of a data set, at their lower levels."""
+
+
 def keep_allowed(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> Mapping[str, Any]:
@@ -59,6 +63,8 @@ def keep_allowed(
 
 def configure(settings: LogSettings) -> None:
     """Set structlog up for this process; called once, by the entry point."""
+    for library in CHATTY_LIBRARIES:
+        logging.getLogger(library).setLevel(logging.WARNING)
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if settings.form == "json"

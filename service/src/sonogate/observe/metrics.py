@@ -4,9 +4,13 @@ Labels come from closed sets. Sender and exam type are open in principle, so eac
 first `LABEL_LIMIT` values seen; the rest are counted as "other".
 """
 
+from itertools import product
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LABEL_LIMIT = 100
+BANDS = ("high", "medium", "low")
+PROVIDERS = ("tensorrt", "cuda", "cpu")
 VERDICT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -38,6 +42,27 @@ class Metrics:
         self._receive()
         self._judge()
         self._run()
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        """Show every closed label at 0: `increase` does not see a series' first value."""
+        closed: dict[Counter | Gauge | Histogram, tuple[tuple[str, ...], ...]] = {
+            self.associations_ended: (("released", "aborted", "rejected", "timed_out", "lost"),),
+            self.unscorable: (
+                ("undecodable", "missing_codec", "empty_pixel_data", "deadline", "worker_crash"),
+            ),
+            self.verdict_seconds: (("still", "cine"),),
+            self.stage_seconds: (("queue", "read", "preprocess", "infer", "judge", "record"),),
+            self.overrides: (BANDS, BANDS),
+            self.reacquired: (("view", "similarity", "person"),),
+            self.studies_closed: (("rest", "quiet"), ("ready", "not_ready")),
+            self.provider_rung: (PROVIDERS,),
+            self.worker_restarts: (("crash", "deadline"),),
+            self.deliveries: (("delivered", "failed"),),
+        }
+        for metric, labels in closed.items():
+            for values in product(*labels):
+                metric.labels(*values)
 
     def _receive(self) -> None:
         registry = self.registry
@@ -185,6 +210,13 @@ class Metrics:
             "sonogate_http_requests",
             "HTTP requests, by route template, method and status class.",
             ["route", "method", "status"],
+            registry=registry,
+        )
+        self.http_seconds = Histogram(
+            "sonogate_http_seconds",
+            "Time to answer an HTTP request, by route template; event streams left out.",
+            ["route"],
+            buckets=STAGE_BUCKETS,
             registry=registry,
         )
         self.build_info = Gauge("sonogate_build_info", "Always 1.", ["version"], registry=registry)
