@@ -1,0 +1,1 @@
+"""The HTTP door: verdicts, studies, live events, health, metrics and the bedside page."""

@@ -1,0 +1,148 @@
+"""Take one object as a raw body: bounded in bytes and time, large ones on disk, not in memory."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+from fastapi import Request
+
+from sonogate.api.problems import Problem
+from sonogate.domain.instance import MediaType
+from sonogate.settings import MIB
+
+IN_MEMORY_BYTES = MIB
+PROGRESS_SECONDS = 30.0  # a body that stops arriving is given up, as a PDU is
+OCTETS = "application/octet-stream"
+REMEDY = (
+    "Send the object itself as the body and say what it is, for instance: "
+    "curl --data-binary @image.dcm -H 'Content-Type: application/dicom' …/v1/verdicts"
+)
+
+
+def sniff(head: bytes) -> MediaType | None:
+    """Recognise an object by its first bytes (132 suffice); None if it is none of ours."""
+    if head[128:132] == b"DICM":
+        return MediaType.DICOM
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return MediaType.PNG
+    if head.startswith(b"\xff\xd8\xff"):
+        return MediaType.JPEG
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return MediaType.WEBP
+    return None
+
+
+def declared(content_type: str | None) -> MediaType | None:
+    """Read the Content-Type header; None leaves it to the bytes.
+
+    Raises:
+        Problem: 415 for a type that is not ours.
+    """
+    essence = (content_type or OCTETS).partition(";")[0].strip().lower()
+    if essence == OCTETS:
+        return None
+    try:
+        return MediaType(essence)
+    except ValueError:
+        allowed = ", ".join([*MediaType, OCTETS])
+        raise Problem(
+            415, "unsupported_media_type", f"The body has to be one of: {allowed}.", REMEDY
+        ) from None
+
+
+def settle(claimed: MediaType | None, head: bytes) -> MediaType:
+    """Decide what the body is, from what the client says and what the bytes show.
+
+    A DICOM data set without preamble has no mark, so it counts only if the client says DICOM.
+
+    Raises:
+        Problem: 415 for bytes that are none of ours, 422 where claim and bytes disagree.
+    """
+    seen = sniff(head)
+    if claimed is None and seen is None:
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            "The body is neither a DICOM Part 10 file nor a PNG, JPEG or WebP image.",
+            REMEDY,
+        )
+    if claimed in (seen, None):
+        return seen or MediaType.DICOM
+    if claimed is MediaType.DICOM and seen is None:
+        return claimed
+    raise Problem(
+        422, "media_type_mismatch", "The bytes are not what Content-Type says they are.", REMEDY
+    )
+
+
+def _too_large(max_bytes: int) -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"The body is over {max_bytes} bytes.",
+        "Send it over DICOM, or raise http.max_body_bytes.",
+    )
+
+
+def check_length(header: str | None, max_bytes: int) -> None:
+    """Refuse a body by its announced length, before a byte of it is read."""
+    if header is not None and header.isdigit() and int(header) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    stream, n_bytes = aiter(request.stream()), 0
+    while True:
+        try:
+            async with asyncio.timeout(PROGRESS_SECONDS):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise Problem(
+                408,
+                "body_stalled",
+                f"No byte of the body came for {PROGRESS_SECONDS:.0f} seconds.",
+                "Send the object again.",
+            ) from None
+        n_bytes += len(chunk)
+        if n_bytes > max_bytes:
+            raise _too_large(max_bytes)
+        yield chunk
+
+
+async def _spill(file: IO[bytes], first: bytes, rest: AsyncIterator[bytes]) -> None:
+    await asyncio.to_thread(file.write, first)
+    async for chunk in rest:
+        await asyncio.to_thread(file.write, chunk)
+    await asyncio.to_thread(file.flush)
+
+
+@asynccontextmanager
+async def whole_body(
+    request: Request, max_bytes: int, folder: Path | None
+) -> AsyncIterator[tuple[bytes | Path, bytes]]:
+    """Read the body; yields (the bytes, or the file they rest in; their first 132 bytes).
+
+    The file is gone when the block ends.
+
+    Raises:
+        Problem: 408, 413, or 422 for an empty body.
+    """
+    check_length(request.headers.get("content-length"), max_bytes)
+    chunks, held = _chunks(request, max_bytes), bytearray()
+    async for chunk in chunks:
+        held += chunk
+        if len(held) > IN_MEMORY_BYTES:
+            break
+    if not held:
+        raise Problem(422, "empty_body", "The body is empty.", REMEDY)
+    if len(held) <= IN_MEMORY_BYTES:
+        yield bytes(held), bytes(held[:132])
+        return
+    with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as file:
+        await _spill(file, bytes(held), chunks)
+        yield Path(file.name), bytes(held[:132])

@@ -1,0 +1,184 @@
+"""What the routes may ask for: one frozen record of ports, put on the app once.
+
+The protocols are the edges of this room. `sonogate.track.studies.Studies` and
+`sonogate.track.events.EventFeed` fit them; so does any fake of the same shape.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, cast
+
+from fastapi import Depends, Request
+
+from sonogate.domain.instance import MediaType
+from sonogate.domain.study import Study, StudyStatus, StudySummary
+from sonogate.domain.verdict import Band, Verdict
+from sonogate.observe.health import Readiness
+from sonogate.observe.metrics import Metrics
+from sonogate.settings import HttpSettings
+
+PictureKind = Literal["thumbnail", "heatmap"]
+
+
+class StudyBook(Protocol):
+    """All that was received and judged; raises the leaves of `LookupFailure`."""
+
+    async def instance(self, uid: str, content_sha256: str | None = None) -> Verdict:
+        """Return the current verdict of a SOP instance UID, or the one of a given content."""
+        ...
+
+    async def versions(self, uid: str) -> list[tuple[str, Verdict]]:
+        """Return every content hash received under a SOP instance UID, with its verdict."""
+        ...
+
+    async def picture(self, uid: str, kind: PictureKind) -> bytes:
+        """Return a PNG of the current content of a SOP instance UID."""
+        ...
+
+    async def picture_of_object(self, object_id: str, kind: PictureKind) -> bytes:
+        """Return a PNG of one received object."""
+        ...
+
+    async def verdict_of_object(self, object_id: str) -> Verdict:
+        """Return the verdict of one received object; pending if there is none yet."""
+        ...
+
+    async def list(self, status: StudyStatus | None = None, limit: int = 100) -> list[StudySummary]:
+        """Return studies, the latest received first."""
+        ...
+
+    async def get(self, study_uid: str) -> Study:
+        """Return one study with its instances."""
+        ...
+
+    async def close(self, study_uid: str, by: str) -> Study:
+        """Close a study."""
+        ...
+
+    async def override(self, uid: str, band: Band, reason: str, by: str) -> Verdict:
+        """Put a person's word over the machine's."""
+        ...
+
+    async def revoke_override(self, uid: str, by: str) -> Verdict:
+        """Take a person's word back."""
+        ...
+
+    async def answer(
+        self, study_uid: str, newer: int, older: int, *, replaces: bool, by: str
+    ) -> Study:
+        """Answer the question whether one instance replaces another."""
+        ...
+
+    async def senders(self) -> Sequence[Any]:
+        """Return what is known of each sender."""
+        ...
+
+
+class StoredEvent(Protocol):
+    """One line of the event log."""
+
+    @property
+    def id(self) -> int:
+        """Grows by commit; the `Last-Event-ID`."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """One of verdict, study, override, question."""
+        ...
+
+    @property
+    def at(self) -> datetime:
+        """When it was committed."""
+        ...
+
+    @property
+    def study_uid(self) -> str | None:
+        """The study it belongs to."""
+        ...
+
+    @property
+    def object_id(self) -> str | None:
+        """The object it belongs to."""
+        ...
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """JSON of the event."""
+        ...
+
+
+class EventLog(Protocol):
+    """The durable log of events, and a way to wait for its growth."""
+
+    async def after(self, event_id: int, limit: int = 500) -> Sequence[StoredEvent]:
+        """Return the next events after an id, oldest first."""
+        ...
+
+    async def wait(self, event_id: int, timeout_seconds: float) -> None:
+        """Return when there may be events after an id, or after the time-out."""
+        ...
+
+    async def last_id(self) -> int:
+        """Return the id of the latest event; 0 if there is none."""
+        ...
+
+    def notify(self) -> None:
+        """Wake those who wait."""
+        ...
+
+
+Submit = Callable[[bytes | Path, MediaType, str], Awaitable[tuple[str, Verdict]]]
+"""Keep an object as if a cart had sent it; answer its object id and its verdict.
+
+The verdict is still pending after the time-out. Arguments: the bytes, or a file which the caller
+removes afterwards; their media type; the peer's address.
+"""
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiPorts:
+    """Everything the HTTP door needs of the gate."""
+
+    studies: StudyBook
+    events: EventLog
+    submit: Submit
+    metrics: Metrics
+    readiness: Callable[[], Awaitable[Readiness]]
+    started_at: datetime  #: aware, UTC
+    upload_dir: Path | None = (
+        None  #: where bodies over 1 MiB rest; None: the system's temporary folder
+    )
+    on_change: Callable[[], None] = (
+        _nothing  #: called after a person changed a study: wakes delivery
+    )
+    closing: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  #: set it to end all event streams
+
+
+def get_ports(request: Request) -> ApiPorts:
+    """Return the ports of the app that serves this request."""
+    return cast(ApiPorts, request.app.state.ports)
+
+
+def get_settings(request: Request) -> HttpSettings:
+    """Return the HTTP settings of the app that serves this request."""
+    return cast(HttpSettings, request.app.state.settings)
+
+
+def get_studies(request: Request) -> StudyBook:
+    """Return the studies."""
+    return get_ports(request).studies
+
+
+PortsDep = Annotated[ApiPorts, Depends(get_ports)]
+SettingsDep = Annotated[HttpSettings, Depends(get_settings)]
+StudiesDep = Annotated[StudyBook, Depends(get_studies)]
