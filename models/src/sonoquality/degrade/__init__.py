@@ -1,9 +1,9 @@
 """The physics ladder: known faults of known strength, put on real images.
 
-Nineteen of the twenty operators of the SCIENCE notes (7.3); the depth error (ZOM) is a fault of the view, needs to know
-the target, and is left out. Each works in the domain where its physics acts (grey shift in dB, complex amplitude, echo
-power), along the rays, and changes nothing outside the scan mask. Same seed, same fault at every level: a ladder differs
-only in strength.
+Nineteen of the twenty operators of the SCIENCE notes (7.3); the depth error (ZOM) is a fault of the
+view, needs to know the target, and is left out. Each works in the domain where its physics acts
+(grey shift in dB, complex amplitude, echo power), along the rays, and changes nothing outside the
+scan mask. Same seed, same place and noise at every level: a ladder differs only in strength.
 """
 
 from sonoquality.degrade.geometry import ScanGeometry, geometry_of

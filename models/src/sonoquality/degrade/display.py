@@ -7,24 +7,26 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from sonoquality.degrade.geometry import F32, Mask
+from sonoquality.arrays import Mask, UnitImage
 from sonoquality.degrade.scene import Scene
 
 GLYPHS = "DIST 1.23cm GA 21w3d + x MI 0.9"
+MAX_WORDS = 600
 
 
-def resolution(scene: Scene, scale: float, _rng: Generator) -> F32:
+def resolution(scene: Scene, scale: float, _rng: Generator) -> UnitImage:
     """Reduce to `scale` of the size and enlarge again (SCIENCE 7.3)."""
     height, width = scene.image.shape
     picture = Image.fromarray(scene.image, mode="F")
-    small = picture.resize(
+    reduced = picture.resize(
         (max(2, round(width * scale)), max(2, round(height * scale))), Image.Resampling.LANCZOS
     )
-    return np.clip(np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)), 0, 1)
+    enlarged = reduced.resize((width, height), Image.Resampling.BICUBIC)
+    return np.clip(np.asarray(enlarged, np.float32), 0, 1)
 
 
-def line_decimation(scene: Scene, factor: float, _rng: Generator) -> F32:
-    """Keep every n-th scan line and repeat it over its neighbours, without a filter (SCIENCE 7.3)."""
+def line_decimation(scene: Scene, factor: float, _rng: Generator) -> UnitImage:
+    """Keep every n-th scan line and repeat it over its neighbours, unfiltered (SCIENCE 7.3)."""
     geometry = scene.geometry
     n_lines = float(np.median(geometry.pitch_px[scene.scan_mask])) / factor
     kept = (np.floor(geometry.lateral * n_lines) + 0.5) / n_lines
@@ -32,44 +34,46 @@ def line_decimation(scene: Scene, factor: float, _rng: Generator) -> F32:
     row, col = np.mgrid[0 : across.shape[0], 0 : across.shape[1]].astype(np.float32)
     row -= across * geometry.axial_col
     col += across * geometry.axial_row
-    fetched: F32 = ndimage.map_coordinates(scene.image, (row, col), order=0, mode="nearest")
+    fetched: UnitImage = ndimage.map_coordinates(scene.image, (row, col), order=0, mode="nearest")
     return fetched
 
 
-def jpeg(scene: Scene, quality: float, _rng: Generator) -> F32:
+def jpeg(scene: Scene, quality: float, _rng: Generator) -> UnitImage:
     """Store as baseline JPEG of this quality (SCIENCE 7.3; MedMNIST-C)."""
     stream = BytesIO()
     Image.fromarray(np.round(scene.image * 255).astype(np.uint8)).save(
         stream, "JPEG", quality=int(quality)
     )
     with Image.open(stream) as stored:
-        return np.asarray(stored, np.float32) / 255
+        return np.asarray(stored, np.float32) / np.float32(255)
 
 
-def grey_levels(scene: Scene, n_levels: float, _rng: Generator) -> F32:
+def grey_levels(scene: Scene, n_levels: float, _rng: Generator) -> UnitImage:
     """Keep `n_levels` shades of grey (SCIENCE 7.3)."""
-    return np.round(scene.image * (n_levels - 1)).astype(np.float32) / np.float32(n_levels - 1)
+    steps = np.float32(n_levels - 1)
+    return np.asarray(np.round(scene.image * steps) / steps, np.float32)
 
 
 def _glyph_area(scene: Scene, share: float, rng: Generator) -> Mask:
-    """Write text on the scan until it covers `share` of it, boxes of glyphs counted as a whole."""
+    """Write text on the scan until it covers `share` of it."""
     height, width = scene.scan_mask.shape
-    covered = np.zeros((height, width), np.bool_)
-    wanted, n_words = share * scene.scan_mask.sum(), 0
-    words = GLYPHS.split()
-    size = max(8, round(height / 28))
-    while (covered & scene.scan_mask).sum() < wanted and n_words < 400:
+    size, words = max(8, round(height / 28)), GLYPHS.split()
+    canvas = Image.new("1", (width, height))
+    pen = ImageDraw.Draw(canvas)
+    for _ in range(MAX_WORDS):
         row, col = rng.uniform(0, height - size), rng.uniform(0, max(1, width - 3 * size))
-        canvas = Image.new("1", (width, height))
-        pen = ImageDraw.Draw(canvas)
         pen.text((col, row), words[int(rng.integers(len(words)))], fill=1, font_size=size)
-        covered |= ndimage.binary_dilation(np.asarray(canvas, np.bool_))
-        n_words += 1
-    return covered & scene.scan_mask
+        covered = np.asarray(canvas, np.bool_) & scene.scan_mask
+        if covered.sum() >= share * scene.scan_mask.sum():
+            break
+    return covered
 
 
-def annotations(scene: Scene, share: float, rng: Generator) -> F32:
-    """Cover `share` of the scan with white text (SCIENCE 7.3); a score must not move with it: overlays are masked."""
+def annotations(scene: Scene, share: float, rng: Generator) -> UnitImage:
+    """Cover `share` of the scan with white text (SCIENCE 7.3).
+
+    Overlays are masked before scoring: a score must not move with it.
+    """
     covered = _glyph_area(scene, share, rng)
     return np.where(covered, np.float32(1), scene.image)
 

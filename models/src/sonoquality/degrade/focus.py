@@ -4,15 +4,15 @@ import numpy as np
 from numpy.random import Generator
 from scipy import ndimage
 
-from sonoquality.degrade.geometry import F32
+from sonoquality.arrays import UnitImage
 from sonoquality.degrade.scene import Scene, amplitude, compress, displaced, within
 
 AXIAL_SHARE = 0.25  #: axial blur as a share of the lateral one: pulses stay short when beams widen
 MOTION_DEGREES = 17.0
 
 
-def defocus(scene: Scene, sigma_px: float, _rng: Generator) -> F32:
-    """Widen the beam: blur echo power by `sigma_px` across the beams and a quarter of it along them (SCIENCE 7.3)."""
+def defocus(scene: Scene, sigma_px: float, _rng: Generator) -> UnitImage:
+    """Widen the beam: blur echo power across the beams, a quarter of it along (SCIENCE 7.3)."""
     axial = AXIAL_SHARE * sigma_px
     lateral = float(np.sqrt(sigma_px**2 - axial**2))
     mask = scene.scan_mask.astype(np.float32)
@@ -21,7 +21,7 @@ def defocus(scene: Scene, sigma_px: float, _rng: Generator) -> F32:
     return compress(np.sqrt(np.maximum(power, 0) / np.maximum(weight, 1e-3)))
 
 
-def _across(field: F32, scene: Scene, axial: float, lateral: float) -> F32:
+def _across(field: UnitImage, scene: Scene, axial: float, lateral: float) -> UnitImage:
     """Smooth isotropically by `axial` and then across the beams by `lateral` (sigmas in px)."""
     smooth = ndimage.gaussian_filter(field, axial)
     if scene.geometry.apex is None:
@@ -36,15 +36,15 @@ def _across(field: F32, scene: Scene, axial: float, lateral: float) -> F32:
     return total / np.float32(weights)
 
 
-def motion(scene: Scene, length_px: float, _rng: Generator) -> F32:
-    """Smear the picture along a line of `length_px`, as averaging over frames does while the probe moves (SCIENCE 7.3)."""
+def motion(scene: Scene, length_px: float, _rng: Generator) -> UnitImage:
+    """Smear along a line, as averaging frames does while the probe moves (SCIENCE 7.3)."""
     kernel = _line(length_px)
     moved = ndimage.convolve(within(scene.image, scene.scan_mask), kernel, mode="constant")
     weight = ndimage.convolve(scene.scan_mask.astype(np.float32), kernel, mode="constant")
-    return np.clip(moved / np.maximum(weight, 1e-3), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(moved / np.maximum(weight, 1e-3), 0, 1), np.float32)
 
 
-def _line(length_px: float) -> F32:
+def _line(length_px: float) -> UnitImage:
     """A line of unit weight through the middle of a small kernel."""
     reach = int(length_px) // 2 + 1
     kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
@@ -57,4 +57,5 @@ def _line(length_px: float) -> F32:
         kernel[min(top + 1, 2 * reach), left] += down * (1 - right)
         kernel[top, min(left + 1, 2 * reach)] += (1 - down) * right
         kernel[min(top + 1, 2 * reach), min(left + 1, 2 * reach)] += down * right
-    return kernel / kernel.sum()
+    unit: UnitImage = kernel / kernel.sum()
+    return unit

@@ -1,7 +1,8 @@
-"""Where beams run in a picture: depth along the ray and place across the beams, from the scan mask alone.
+"""Where beams run in a picture: depth along the ray and place across the beams.
 
-A fan is recognised by its two straight, diverging sides, whose lines meet in the apex; anything else counts as
-linear, with rays straight down. Only the mask is looked at, so that the geometry does not change with the echoes.
+A fan is recognised by its two straight, diverging sides, whose lines meet in the apex; anything
+else counts as linear, with rays straight down. Only the mask is looked at, so that the geometry
+does not change with the echoes.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-F32 = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from sonoquality.arrays import Mask, UnitImage
 
 N_RAYS = 256  #: bins across the scan in which the skin line is looked for
 MIN_SIDE_SLOPE = 0.08  #: columns per row; steeper sides than this are those of a linear probe
@@ -24,11 +24,11 @@ MIN_SIDE_ROWS = 12
 class ScanGeometry:
     """Beam coordinates of every pixel; values outside the scan mask are extrapolated."""
 
-    depth: F32  #: (h, w); 0 at the skin, 1 at the deepest point
-    lateral: F32  #: (h, w); 0 at the left edge of the scan, 1 at the right edge
-    axial_row: F32  #: (h, w); row part of the unit vector away from the probe
-    axial_col: F32  #: (h, w); column part of it
-    pitch_px: F32  #: (h, w); pixels that one unit of `lateral` spans here
+    depth: UnitImage  #: (h, w); 0 at the skin, 1 at the deepest point
+    lateral: UnitImage  #: (h, w); 0 at the left edge of the scan, 1 at the right edge
+    axial_row: UnitImage  #: (h, w); row part of the unit vector away from the probe
+    axial_col: UnitImage  #: (h, w); column part of it
+    pitch_px: UnitImage  #: (h, w); pixels that one unit of `lateral` spans here
     length_px: float  #: pixels from skin to the deepest point
     apex: tuple[float, float] | None  #: (row, column) where the sides meet; None for a linear scan
 
@@ -37,7 +37,7 @@ def geometry_of(scan_mask: Mask) -> ScanGeometry:
     """Estimate the geometry of a scan mask (h, w); the last few masks are remembered."""
     if scan_mask.ndim != 2 or not scan_mask.any():
         raise ValueError(
-            f"Expected a (height, width) mask with at least one True pixel, got shape {scan_mask.shape}."
+            f"Expected a (height, width) mask with a True pixel, got shape {scan_mask.shape}."
         )
     packed = np.packbits(scan_mask).tobytes()
     return _remembered(scan_mask.shape[0], scan_mask.shape[1], packed)
@@ -56,8 +56,8 @@ def _find_apex(mask: Mask) -> tuple[float, float] | None:
     rows = np.flatnonzero(mask.any(axis=1))
     left = np.argmax(mask[rows], axis=1).astype(float)
     right = mask.shape[1] - 1 - np.argmax(mask[rows][:, ::-1], axis=1).astype(float)
-    left_line = _side(rows, left, mask.shape[1])
-    right_line = _side(rows, mask.shape[1] - 1 - right, mask.shape[1])
+    left_line = _side(rows, left)
+    right_line = _side(rows, mask.shape[1] - 1 - right)
     if left_line is None or right_line is None:
         return None
     left_slope, left_at = left_line
@@ -68,10 +68,8 @@ def _find_apex(mask: Mask) -> tuple[float, float] | None:
     return (float(apex_row), float(apex_col)) if is_above else None
 
 
-def _side(
-    rows: NDArray[np.intp], edge: NDArray[np.float64], width: int
-) -> tuple[float, float] | None:
-    """Fit edge = slope * row + offset below the skin arc and above the widest row; None if not a straight flare."""
+def _side(rows: NDArray[np.intp], edge: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Fit edge = slope * row + offset between skin arc and widest row; None if not straight."""
     widest = int(np.argmin(edge))
     if edge[widest] <= 1:  # cut by the picture's border: only rows before that show the side
         widest = int(np.argmax(edge <= 1))

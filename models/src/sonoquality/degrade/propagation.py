@@ -1,11 +1,12 @@
-"""Operators of the sound path: attenuation, shadow, poor contact, reverberation. All run along the rays."""
+"""Operators of the sound path: attenuation, shadow, poor contact, reverberation, along the rays."""
 
 import numpy as np
 from numpy.random import Generator
 from scipy import ndimage
 
-from sonoquality.degrade.geometry import F32, Mask
+from sonoquality.arrays import Mask, UnitImage
 from sonoquality.degrade.scene import (
+    DISPLAY_RANGE_DB,
     Scene,
     amplitude,
     compress,
@@ -16,7 +17,7 @@ from sonoquality.degrade.scene import (
     sigmoid,
 )
 
-FLOOR_DB = -50.0  #: electronic noise that attenuation uncovers, re peak
+FLOOR_DB, FLOOR_RISE_DB = -62.0, 8.0  #: receiver noise re white at the skin; time gain lifts it
 REVERBERATION_PX = 40  #: spacing of the repeated echoes
 N_REVERBERATIONS = 5
 SHADOW_WIDTH = {
@@ -29,12 +30,17 @@ SHADOW_WIDTH = {
 EDGE_LIFT_SHARE = 0.7  #: share of poor contacts that begin at an end of the probe
 
 
-def attenuation(scene: Scene, loss_db: float, rng: Generator) -> F32:
-    """Lose `loss_db` linearly down to the deepest point, above a noise floor (SCIENCE 7.3)."""
+def attenuation(scene: Scene, loss_db: float, rng: Generator) -> UnitImage:
+    """Lose `loss_db` linearly down to the deepest point, above a noise floor (SCIENCE 7.3).
+
+    The notes' floor of -50 dB at every depth veils the near field of dark images; ours rises with
+    depth to -54 dB, as time gain compensation lifts receiver noise.
+    """
     shape = scene.scan_mask.shape
-    grey = scene.image - np.float32(loss_db / 60) * np.clip(scene.geometry.depth, 0, 1.2)
-    echo = amplitude(grey) * phase(shape, rng)
-    return compress(echo + np.float32(10 ** (FLOOR_DB / 20)) * psf_noise(shape, rng))
+    depth = np.clip(scene.geometry.depth, 0, 1.2)
+    echo = amplitude(scene.image - np.float32(loss_db / DISPLAY_RANGE_DB) * depth)
+    floor = amplitude(1 + (FLOOR_DB + FLOOR_RISE_DB * depth) / DISPLAY_RANGE_DB)
+    return compress(echo * phase(shape, rng) + floor * psf_noise(shape, rng))
 
 
 def _reflector(scene: Scene, rng: Generator) -> tuple[float, float]:
@@ -50,7 +56,7 @@ def _reflector(scene: Scene, rng: Generator) -> tuple[float, float]:
     return float(geometry.lateral.flat[chosen]), float(geometry.depth.flat[chosen])
 
 
-def _shadow_field(scene: Scene, drop_db: float, rng: Generator) -> F32:
+def _shadow_field(scene: Scene, drop_db: float, rng: Generator) -> UnitImage:
     """Share in [0, 1] to which each pixel lies in the shadow."""
     lateral, depth = _reflector(scene, rng)
     geometry = scene.geometry
@@ -59,7 +65,7 @@ def _shadow_field(scene: Scene, drop_db: float, rng: Generator) -> F32:
     return sigmoid(across / 0.012) * sigmoid((geometry.depth - depth - 0.02) / 0.02)
 
 
-def shadow(scene: Scene, drop_db: float, rng: Generator) -> F32:
+def shadow(scene: Scene, drop_db: float, rng: Generator) -> UnitImage:
     """Darken the rays below a bright reflector by `drop_db`, with soft edges (SCIENCE 7.3)."""
     return shift_db(scene.image, -drop_db * _shadow_field(scene, drop_db, rng))
 
@@ -69,15 +75,20 @@ def shadow_area(scene: Scene, drop_db: float, rng: Generator) -> Mask:
     return scene.scan_mask & (_shadow_field(scene, drop_db, rng) > 0.5)
 
 
-def _contact_field(scene: Scene, share: float, rng: Generator) -> F32:
+def _contact_field(scene: Scene, share: float, rng: Generator) -> UnitImage:
     at_end, side, place = rng.random() < EDGE_LIFT_SHARE, rng.random() < 0.5, rng.uniform(0.3, 0.7)
     centre, half = (0.0 if side else 1.0, share) if at_end else (place, share / 2)
     across = half - np.abs(scene.geometry.lateral - centre)
-    return np.where(scene.geometry.depth > 0.02, sigmoid(across / 0.01), np.float32(0))
+    return np.where(scene.geometry.depth > 0.02, sigmoid(across / 0.01), np.float32(0)).astype(
+        np.float32
+    )
 
 
-def poor_contact(scene: Scene, share: float, rng: Generator) -> F32:
-    """Take the echoes from a share of neighbouring lines, from the skin down, by 20 + 30 p dB (SCIENCE 7.3)."""
+def poor_contact(scene: Scene, share: float, rng: Generator) -> UnitImage:
+    """Darken a share p of neighbouring lines from the skin down by 20 + 30 p dB (SCIENCE 7.3).
+
+    Mostly at an end of the probe, where it lifts off the skin first.
+    """
     return shift_db(scene.image, -(20 + 30 * share) * _contact_field(scene, share, rng))
 
 
@@ -86,8 +97,8 @@ def poor_contact_area(scene: Scene, share: float, rng: Generator) -> Mask:
     return scene.scan_mask & (_contact_field(scene, share, rng) > 0.5)
 
 
-def reverberation(scene: Scene, ratio: float, rng: Generator) -> F32:
-    """Repeat the strongest echoes every 40 px down the ray, each `ratio` times the one before (SCIENCE 7.3)."""
+def reverberation(scene: Scene, ratio: float, rng: Generator) -> UnitImage:
+    """Repeat the strongest echoes every 40 px, each `ratio` times the last (SCIENCE 7.3)."""
     shape = scene.scan_mask.shape
     echo = amplitude(scene.image)
     strong = np.where(scene.scan_mask & (echo > np.percentile(echo[scene.scan_mask], 97)), echo, 0)

@@ -1,7 +1,8 @@
 """What an operator works on, and the arithmetic of log-compressed ultrasound.
 
-Grey y in [0, 1] is y = clip(1 + 20 log10(a) / 60) of the echo amplitude a (SCIENCE notes, 60 dB display range): a gain
-is a shift of grey; what interferes (speckle, haze, echoes of echoes) adds as complex amplitude.
+Grey y in [0, 1] is clip(1 + 20 log10(a) / 60) of the echo amplitude a (SCIENCE 7.1, 60 dB display
+range): a gain is a shift of grey; what interferes (speckle, haze, echoes of echoes) adds as complex
+amplitude.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sonoquality.degrade.geometry import F32, Mask, ScanGeometry
+from sonoquality.arrays import Mask, UnitImage
+from sonoquality.degrade.geometry import ScanGeometry
 
 DISPLAY_RANGE_DB = 60.0
 PSF_AXIAL_PX, PSF_LATERAL_PX = 1.0, 2.0  #: point spread at 448 px
@@ -23,30 +25,31 @@ C64 = NDArray[np.complex64]
 class Scene:
     """One image with its mask and its beams."""
 
-    image: F32  #: (h, w), [0, 1]
+    image: UnitImage  #: (h, w), [0, 1]
     scan_mask: Mask  #: (h, w)
     geometry: ScanGeometry
 
 
-def amplitude(image: F32) -> F32:
+def amplitude(image: UnitImage) -> UnitImage:
     """Undo the log compression: grey to echo amplitude, 1 at white."""
-    return np.power(np.float32(10), (image - 1) * np.float32(DISPLAY_RANGE_DB / 20))
+    return np.asarray(np.power(10, (image - 1) * np.float32(DISPLAY_RANGE_DB / 20)), np.float32)
 
 
-def compress(echo: F32 | C64) -> F32:
+def compress(echo: UnitImage | C64) -> UnitImage:
     """Log-compress the magnitude of an echo to grey in [0, 1]."""
     magnitude = np.maximum(np.abs(echo), np.float32(1e-9))
-    return np.clip(1 + 20 / DISPLAY_RANGE_DB * np.log10(magnitude), 0, 1).astype(np.float32)
+    grey = 1 + 20 / DISPLAY_RANGE_DB * np.log10(magnitude)
+    return np.asarray(np.clip(grey, 0, 1), np.float32)
 
 
-def shift_db(image: F32, gain_db: F32 | float) -> F32:
+def shift_db(image: UnitImage, gain_db: UnitImage | float) -> UnitImage:
     """Apply a gain in dB: a shift of grey, cut off at black and white."""
     return np.clip(image + np.asarray(gain_db, np.float32) / DISPLAY_RANGE_DB, 0, 1)
 
 
-def sigmoid(x: F32) -> F32:
+def sigmoid(x: UnitImage) -> UnitImage:
     """Logistic step, safe for large arguments."""
-    return (0.5 * (1 + np.tanh(0.5 * x))).astype(np.float32)
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), np.float32)
 
 
 def noise(shape: tuple[int, int], rng: Generator, axial: float, lateral: float) -> C64:
@@ -54,7 +57,7 @@ def noise(shape: tuple[int, int], rng: Generator, axial: float, lateral: float) 
     parts = rng.standard_normal((2, *shape), dtype=np.float32)
     smooth = ndimage.gaussian_filter(parts, (0, axial, lateral), mode="nearest")
     power = float(np.mean(smooth[0] ** 2 + smooth[1] ** 2))
-    return ((smooth[0] + 1j * smooth[1]) / np.sqrt(power)).astype(np.complex64)
+    return np.asarray((smooth[0] + 1j * smooth[1]) / np.sqrt(power), np.complex64)
 
 
 def psf_noise(shape: tuple[int, int], rng: Generator) -> C64:
@@ -65,18 +68,20 @@ def psf_noise(shape: tuple[int, int], rng: Generator) -> C64:
 def phase(shape: tuple[int, int], rng: Generator) -> C64:
     """Random phase that varies over the point spread."""
     field = psf_noise(shape, rng)
-    return (field / np.maximum(np.abs(field), 1e-6)).astype(np.complex64)
+    return np.asarray(field / np.maximum(np.abs(field), 1e-6), np.complex64)
 
 
-def displaced(field: F32, geometry: ScanGeometry, axial_px: float, lateral_px: float = 0.0) -> F32:
-    """Fetch, for every pixel, the value `axial_px` deeper and `lateral_px` to the right along the beams; 0 outside."""
+def displaced(
+    field: UnitImage, geometry: ScanGeometry, axial_px: float, lateral_px: float = 0.0
+) -> UnitImage:
+    """Fetch for every pixel the value `axial_px` deeper and `lateral_px` to the right, else 0."""
     row, col = np.mgrid[0 : field.shape[0], 0 : field.shape[1]].astype(np.float32)
     row += axial_px * geometry.axial_row - lateral_px * geometry.axial_col
     col += axial_px * geometry.axial_col + lateral_px * geometry.axial_row
-    fetched: F32 = ndimage.map_coordinates(field, (row, col), order=1, mode="constant")
+    fetched: UnitImage = ndimage.map_coordinates(field, (row, col), order=1, mode="constant")
     return fetched
 
 
-def within(field: F32, scan_mask: Mask) -> F32:
+def within(field: UnitImage, scan_mask: Mask) -> UnitImage:
     """Zero a field outside the mask, so that smoothing can be normalised by the smoothed mask."""
     return np.where(scan_mask, field, np.float32(0))
