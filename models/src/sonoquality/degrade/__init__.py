@@ -6,7 +6,6 @@ view, needs to know the target, and is left out. Each works in the domain where 
 scan mask. Same seed, same place and noise at every level: a ladder differs only in strength.
 """
 
-from sonoquality.degrade.geometry import ScanGeometry, geometry_of
 from sonoquality.degrade.ladder import (
     LEVEL_WEIGHTS,
     LEVELS,
@@ -16,6 +15,7 @@ from sonoquality.degrade.ladder import (
     apply,
     provisional_quality,
 )
+from sonoquality.geometry import ScanGeometry, geometry_of
 
 __all__ = [
     "LEVELS",

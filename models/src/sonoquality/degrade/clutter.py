@@ -25,7 +25,7 @@ def _bright(scene: Scene) -> np.float32:
 
 def _haze_band(scene: Scene) -> UnitImage:
     band = np.exp(-(((scene.geometry.depth - HAZE_DEPTH) / HAZE_SPREAD) ** 2))
-    return band.astype(np.float32)
+    return np.asarray(band, np.float32)
 
 
 def haze(scene: Scene, level_db: float, rng: Generator) -> UnitImage:

@@ -9,8 +9,8 @@ from numpy.random import Generator
 
 from sonoquality.arrays import Mask, UnitImage
 from sonoquality.degrade import clutter, display, focus, gain, propagation
-from sonoquality.degrade.geometry import geometry_of
 from sonoquality.degrade.scene import Scene
+from sonoquality.geometry import geometry_of
 
 LEVELS = (1, 2, 3, 4, 5)
 LEVEL_WEIGHTS = (0.0, 0.10, 0.25, 0.45, 0.70, 0.90)  #: d of level 0 to 5 (SCIENCE 7.4)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sonoquality.arrays import Mask, UnitImage
-from sonoquality.degrade.geometry import ScanGeometry
+from sonoquality.geometry import ScanGeometry
 
 DISPLAY_RANGE_DB = 60.0
 PSF_AXIAL_PX, PSF_LATERAL_PX = 1.0, 2.0  #: point spread at 448 px
