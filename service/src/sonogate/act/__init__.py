@@ -1,0 +1,1 @@
+"""What the gate does outside: webhook deliveries, at least once and idempotent."""
