@@ -15,6 +15,7 @@ LONGEST_FILE = 400
 
 
 def python_files() -> list[Path]:
+    """Return every module that ships."""
     return [path for package in PACKAGES for path in sorted(package.rglob("*.py"))]
 
 
@@ -75,7 +76,7 @@ def test_every_make_target_is_explained() -> None:
 
 
 def test_the_two_runtimes_are_never_in_the_core() -> None:
-    """onnxruntime comes by an extra, and TensorRT stays at the version its runtime links."""
+    """A runtime comes by an extra, and TensorRT stays at the version its runtime links."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert not [need for need in project["dependencies"] if need.startswith("onnxruntime")]
@@ -84,7 +85,7 @@ def test_the_two_runtimes_are_never_in_the_core() -> None:
 
 def test_no_registry_address_and_no_lock_file_is_kept() -> None:
     """Versions are pinned by number only."""
-    listed = subprocess.run(  # noqa: S603
+    listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
     names = {Path(name).name for name in listed}

@@ -1,0 +1,1 @@
+"""Load tests: the gate beside bare baselines in the same run."""

@@ -1,0 +1,54 @@
+"""A cart of our own for the proofs: pushes instances, remembers exactly which were acknowledged."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE
+from pynetdicom.sop_class import UltrasoundImageStorage, Verification  # type: ignore[attr-defined]
+
+SUCCESS = 0x0000
+
+
+@dataclass
+class Cart:
+    """One scanner with one association at a time."""
+
+    port: int
+    ae_title: str = "CART1"
+    pace: Callable[[], None] = lambda: None  #: called before each object
+    acknowledged: set[str] = field(default_factory=set)
+
+    def push(self, instances: Iterable[Dataset]) -> bool:
+        """Push what is not yet acknowledged; False if the association failed or broke."""
+        ae = AE(ae_title=self.ae_title)
+        ae.add_requested_context(UltrasoundImageStorage)
+        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = 10
+        assoc = ae.associate("127.0.0.1", self.port, ae_title="SONOGATE")
+        if not assoc.is_established:
+            return False
+        for instance in instances:
+            if instance.SOPInstanceUID in self.acknowledged:
+                continue
+            self.pace()
+            status = None
+            with contextlib.suppress(RuntimeError, ValueError):
+                status = assoc.send_c_store(instance)
+            if not status or status.Status != SUCCESS:
+                assoc.abort()
+                return False
+            self.acknowledged.add(str(instance.SOPInstanceUID))
+        assoc.release()
+        return True
+
+    def echo(self) -> bool:
+        """Send C-ECHO."""
+        ae = AE(ae_title=self.ae_title)
+        ae.add_requested_context(Verification)
+        assoc = ae.associate("127.0.0.1", self.port, ae_title="SONOGATE")
+        if not assoc.is_established:
+            return False
+        status = assoc.send_c_echo()
+        assoc.release()
+        return bool(status) and status.Status == SUCCESS

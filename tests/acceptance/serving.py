@@ -1,0 +1,118 @@
+"""Start and kill a real `sonogate serve` process."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Served:
+    """A gate in its own process, restartable on the same ports and folder."""
+
+    folder: Path
+    extra_toml: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    dicom_port: int = field(default_factory=free_port)
+    http_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the gate keeps its spool and database."""
+        return self.folder / "data"
+
+    def write_config(self) -> Path:
+        """Write the gate's settings file."""
+        path = self.folder / "sonogate.toml"
+        path.write_text(
+            f'data_dir = "{self.data_dir}"\n[listener]\nport = {self.dicom_port}\n'
+            f"[http]\nport = {self.http_port}\n[spool]\nmin_free_bytes = 1000000\n"
+            f"{self.extra_toml}\n",
+            encoding="utf-8",
+        )
+        return path
+
+    def start(self) -> None:
+        """Start the gate and wait until it is ready."""
+        log = (self.folder / "gate.log").open("ab")
+        with log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sonogate", "serve", "--config", str(self.write_config())],
+                env=os.environ | dict(self.environment),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError((self.folder / "gate.log").read_text(errors="replace")[-3000:])
+            if self.is_ready():
+                return
+            time.sleep(0.05)
+        raise AssertionError("the gate did not become ready")
+
+    def is_ready(self) -> bool:
+        """Ask /health/ready."""
+        try:
+            with urllib.request.urlopen(self.url("/health/ready"), timeout=2) as answer:  # noqa: S310
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def url(self, path: str) -> str:
+        """Return an address of the gate."""
+        return f"http://127.0.0.1:{self.http_port}{path}"
+
+    def get(self, path: str) -> Any:
+        """Return the JSON at a path."""
+        with urllib.request.urlopen(self.url(path), timeout=10) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def worker_ids(self) -> list[int]:
+        """Return the process ids of the gate's scoring workers."""
+        assert self.process is not None
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        try:
+            return [int(pid) for pid in children.read_text().split()]
+        except OSError:
+            return []
+
+    def kill(self) -> None:
+        """SIGKILL the gate."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def kill_a_worker(self) -> None:
+        """SIGKILL one scoring worker."""
+        for pid in self.worker_ids()[:1]:
+            os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ask the gate to stop, as a service manager does."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()

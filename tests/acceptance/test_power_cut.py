@@ -1,0 +1,172 @@
+"""What was acknowledged survives a power cut, at whatever moment it comes.
+
+SIGKILL can't show a missing fsync, since the page cache survives it. So every write, sync and
+answer of a running gate is recorded, the disk is rebuilt from synced data only at many cut points,
+and a gate is started on what is left.
+"""
+
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from fnmatch import fnmatch
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from pynetdicom.dsutils import decode  # type: ignore[attr-defined]
+
+from sonogate.domain.verdict import Status
+from sonogate.errors import UnknownInstanceError
+from sonogate.settings import (
+    HttpSettings,
+    ListenerSettings,
+    ScoringSettings,
+    Settings,
+    SpoolSettings,
+)
+from sonogate.testing import Gate, make_instance, running_gate
+from tests.acceptance.cart import Cart
+from tests.acceptance.power_cut.disk import Disk, Entry, answers, read_record
+from tests.acceptance.serving import Served
+
+HERE = Path(__file__).parent
+N_OBJECTS = 60
+VERDICT_SECONDS = 120.0
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def record(
+    tmp_path_factory: pytest.TempPathFactory, need_tool: Callable[[str], str]
+) -> tuple[Path, list[Entry]]:
+    """Push objects to a gate whose every disk call is recorded."""
+    folder = tmp_path_factory.mktemp("power-cut")
+    library = folder / "recorder.so"
+    source = HERE / "power_cut" / "recorder.c"
+    subprocess.run(
+        [need_tool("gcc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True
+    )
+    served = Served(
+        folder,
+        environment={
+            "LD_PRELOAD": str(library),
+            "POWER_CUT_ROOT": str(folder / "data"),
+            "POWER_CUT_LOG": str(folder / "record"),
+        },
+    )
+    served.data_dir.mkdir()
+    served.start()
+    try:
+        cart = Cart(served.dicom_port)
+        assert cart.push(make_instance(seed=seed) for seed in range(N_OBJECTS))
+    finally:
+        served.stop()
+    return served.data_dir, read_record(folder / "record")
+
+
+def acknowledged(entries: list[Entry]) -> list[tuple[int, str]]:
+    """Return (index, SOP instance UID) of every C-STORE answered with Success."""
+    return [(index, uid) for index, pdu in answers(entries) for uid in stored(pdu)]
+
+
+def stored(pdu: bytes) -> Iterator[str]:
+    """Yield the UIDs that a run of P-DATA-TF PDUs acknowledges (PS3.8 9.3.5, PS3.7 9.3.1.2)."""
+    stream = BytesIO(pdu)
+    while head := stream.read(6):
+        body = stream.read(int.from_bytes(head[2:6], "big"))
+        command: Dataset = decode(BytesIO(body[6:]), True, True)  # noqa: FBT003 - pynetdicom's own order
+        if command.CommandField == 0x8001 and command.Status == 0:
+            yield str(command.AffectedSOPInstanceUID)
+
+
+def cut_points(entries: list[Entry], n: int) -> list[int]:
+    """Choose moments over the whole push, half of them right after an answer."""
+    rng = random.Random(7)
+    acks = [index + 1 for index, _ in acknowledged(entries)]
+    first = acks[0]
+    anywhere = [rng.randrange(first, len(entries) + 1) for _ in range(n - n // 2)]
+    return sorted(rng.choices(acks, k=n // 2) + anywhere)
+
+
+def settings_on(folder: Path) -> Settings:
+    """A small gate on a rebuilt disk."""
+    return Settings(
+        data_dir=folder,
+        listener=ListenerSettings(port=0),
+        http=HttpSettings(port=0),
+        spool=SpoolSettings(min_free_bytes=1),
+        scoring=ScoringSettings(workers=1),
+    )
+
+
+async def verdict_status(gate: Gate, uid: str) -> Status | None:
+    """Return the status of an instance, None if the gate never heard of it."""
+    try:
+        return (await gate.studies.instance(uid)).status
+    except UnknownInstanceError:
+        return None
+
+
+async def lost_on(folder: Path, uids: list[str]) -> list[str]:
+    """Start a gate on the folder; return acknowledged instances that never get a graded verdict."""
+    async with running_gate(settings_on(folder)) as gate, asyncio.timeout(VERDICT_SECONDS):
+        lost = []
+        for uid in uids:
+            status = await verdict_status(gate, uid)
+            while status is Status.PENDING:
+                await asyncio.sleep(0.02)
+                status = await verdict_status(gate, uid)
+            if status is not Status.GRADED:
+                lost.append(f"{uid}: {status}")
+        return lost
+
+
+def forgets(disk: Disk, entry: Entry, pattern: str) -> bool:
+    """Whether the seeded fault swallows this sync."""
+    return entry.op == "F" and bool(pattern) and fnmatch(disk.path_of(entry.fd), pattern)
+
+
+async def losses(
+    data_dir: Path, entries: list[Entry], n_cuts: int, scratch: Path, forgotten: str = ""
+) -> list[str]:
+    """Cut the power at many points; return everything that was lost."""
+    acks = acknowledged(entries)
+    disk, done, lost = Disk(data_dir), 0, []
+    for cut in cut_points(entries, n_cuts):
+        for entry in entries[done:cut]:
+            if not forgets(disk, entry, forgotten):
+                disk.apply(entry)
+        done = cut
+        rebuilt = scratch / "rebuilt"
+        disk.rebuild(rebuilt)
+        lost += await lost_on(rebuilt, [uid for index, uid in acks if index < cut])
+        shutil.rmtree(rebuilt)
+        if forgotten and lost:
+            break
+    return lost
+
+
+async def test_a_power_cut_loses_nothing_acknowledged(
+    record: tuple[Path, list[Entry]], tmp_path: Path
+) -> None:
+    """At every cut point all acknowledged objects are there and get their verdict."""
+    data_dir, entries = record
+    assert len(acknowledged(entries)) == N_OBJECTS
+    n_cuts = int(os.environ.get("SONOGATE_POWER_CUTS", "6"))
+
+    assert [] == await losses(data_dir, entries, n_cuts, tmp_path)
+
+
+@pytest.mark.parametrize("forgotten", ["spool/*[!/]", "spool/*/", "*-wal", "/"])
+async def test_a_forgotten_fsync_is_noticed(
+    record: tuple[Path, list[Entry]], tmp_path: Path, forgotten: str
+) -> None:
+    """The same proof fails when one kind of sync is swallowed: an object's, its folder's ..."""
+    data_dir, entries = record
+
+    assert await losses(data_dir, entries, 4, tmp_path, forgotten)
