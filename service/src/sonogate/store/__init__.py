@@ -1,0 +1,1 @@
+"""The database: tables, migrations, claims, outbox, audit; SQL is spoken nowhere else."""

@@ -1,0 +1,63 @@
+"""What differs between databases: connections, pragmas, who begins a transaction.
+
+The only place that knows which database it is.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_MS = 10_000
+
+_SQLITE_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # a commit is on the disk before it is answered
+    "PRAGMA foreign_keys=ON",
+)
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file of an SQLite URL; None for a server."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        return None
+    return Path(parsed.database)
+
+
+def make_writer_engine(url: str) -> Engine:
+    """Return the engine of the one writing connection."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=1, max_overflow=0)
+    engine = create_engine(url, pool_size=1, max_overflow=0)
+    _configure_sqlite(engine, begin="BEGIN IMMEDIATE", pragmas=_SQLITE_PRAGMAS)
+    return engine
+
+
+def make_reader_engine(url: str, n_connections: int) -> Engine:
+    """Return the engine of the reading connections: each transaction sees one snapshot."""
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(
+            url, pool_size=n_connections, max_overflow=0, isolation_level="REPEATABLE READ"
+        )
+    engine = create_engine(url, pool_size=n_connections, max_overflow=0)
+    _configure_sqlite(engine, begin="BEGIN", pragmas=(*_SQLITE_PRAGMAS, "PRAGMA query_only=ON"))
+    return engine
+
+
+def _configure_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
+    """Begin transactions ourselves: Python's sqlite3 begins late, and never for DDL."""
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        raw: Any = connection
+        raw.isolation_level = None
+        for pragma in pragmas:
+            raw.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)

@@ -1,0 +1,248 @@
+"""Received objects: kept once, claimed with a lease, judged once."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from sonogate.domain.identity import ObjectId
+from sonogate.domain.instance import Header, Kept, ReceivedInstance
+from sonogate.store.object_rows import header_columns, to_received, to_row, to_stored
+from sonogate.store.records import ClaimedObject, ObjectState, QueueReport, StoredObject
+from sonogate.store.tables import deliveries, events, objects, verdicts
+
+_SAME_UID = select(objects.c.object_id, objects.c.content_sha256).where(
+    objects.c.sop_instance_uid == bindparam("uid")
+)
+_SAME_PICTURE = _SAME_UID.where(objects.c.content_sha256 == bindparam("sha"))
+_INSERT = insert(objects)
+
+
+class Objects:
+    """The table `objects`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def keep(self, instance: ReceivedInstance) -> Kept:
+        """Add an object, or find that it is already here.
+
+        The same UID with the same bytes is a duplicate and changes nothing, even if other bytes
+        came in between: a sender that repeats an old store must not bring an old content back.
+        With other bytes it is a conflict: both stay, the one received last is current.
+        """
+        uid = instance.sop_instance_uid or ""
+        sha256 = instance.content_sha256
+        others = self._same_uid(uid, sha256)
+        for object_id, other_sha256 in others:
+            if other_sha256 == sha256:
+                return Kept(object_id=ObjectId(object_id), duplicate=True)
+        if others:
+            self._set_aside(uid)
+        self._connection.execute(_INSERT, to_row(instance, is_conflict=bool(others)))
+        return Kept(object_id=instance.object_id, conflict=bool(others))
+
+    def _same_uid(self, uid: str, sha256: str) -> Sequence[Any]:
+        statement = _SAME_UID if uid else _SAME_PICTURE
+        return self._connection.execute(statement, {"uid": uid, "sha": sha256}).all()
+
+    def _set_aside(self, uid: str) -> None:
+        """Mark all contents of a UID as conflicting and none as current."""
+        self._connection.execute(
+            update(objects)
+            .where(objects.c.sop_instance_uid == uid)
+            .values(is_conflict=True, is_current=False)
+        )
+
+    def claim(
+        self, owner: str, now: datetime, lease_seconds: float, limit: int
+    ) -> list[ClaimedObject]:
+        """Lend the oldest objects without a verdict: unclaimed ones, or those whose lease ended."""
+        is_free = or_(
+            objects.c.state == ObjectState.WAITING.value,
+            and_(objects.c.state == ObjectState.CLAIMED.value, objects.c.lease_until < now),
+        )
+        statement = (
+            select(objects)
+            .where(is_free)
+            .order_by(objects.c.received_at, objects.c.object_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = self._connection.execute(statement).all()
+        if rows:
+            self._connection.execute(
+                update(objects)
+                .where(objects.c.object_id.in_([row.object_id for row in rows]))
+                .values(
+                    state=ObjectState.CLAIMED.value,
+                    claimed_by=owner,
+                    claimed_at=now,
+                    lease_until=now + timedelta(seconds=lease_seconds),
+                    attempts=objects.c.attempts + 1,
+                )
+            )
+        return [
+            ClaimedObject(received=to_received(row), attempts=row.attempts + 1, claimed_at=now)
+            for row in rows
+        ]
+
+    def release(self, object_id: str) -> None:
+        """Give one claimed object back; its attempts stay counted."""
+        self._release(objects.c.object_id == object_id)
+
+    def release_all_of_other_owners(self, owner: str) -> int:
+        """Give back what an earlier gate process had claimed; return how many.
+
+        For the start of the only gate of a store: there, every other owner is gone.
+        """
+        return self._release(objects.c.claimed_by != owner)
+
+    def _release(self, which: ColumnElement[bool]) -> int:
+        result = self._connection.execute(
+            update(objects)
+            .where(objects.c.state == ObjectState.CLAIMED.value, which)
+            .values(
+                state=ObjectState.WAITING.value, claimed_by=None, claimed_at=None, lease_until=None
+            )
+        )
+        return result.rowcount
+
+    def get(self, object_id: str) -> StoredObject | None:
+        """Return one object, or None."""
+        return self._one(select(objects).where(objects.c.object_id == object_id))
+
+    def current(self, uid: str) -> StoredObject | None:
+        """Return the latest received content of a SOP instance UID, or None."""
+        return self._one(
+            select(objects).where(objects.c.sop_instance_uid == uid, objects.c.is_current)
+        )
+
+    def by_content(self, uid: str, content_sha256: str) -> StoredObject | None:
+        """Return one content of a SOP instance UID, or None."""
+        return self._one(
+            select(objects).where(
+                objects.c.sop_instance_uid == uid, objects.c.content_sha256 == content_sha256
+            )
+        )
+
+    def versions(self, uid: str) -> list[StoredObject]:
+        """Return every content of a SOP instance UID, in order of arrival."""
+        rows = self._connection.execute(
+            select(objects)
+            .where(objects.c.sop_instance_uid == uid)
+            .order_by(objects.c.received_at, objects.c.object_id)
+        )
+        return [to_stored(row) for row in rows]
+
+    def _one(self, statement: Select[Any]) -> StoredObject | None:
+        row = self._connection.execute(statement).first()
+        return to_stored(row) if row is not None else None
+
+    def adopt_uid(self, object_id: str, uid: str) -> bool:
+        """Name an object by the UID found in its data set, where the sender gave none.
+
+        Returns:
+            Whether it bears the name now; not if the same bytes already bear it.
+        """
+        nameless = self.get(object_id)
+        if nameless is None or self.by_content(uid, nameless.received.content_sha256):
+            return False
+        others = self._same_uid(uid, "")
+        if others:
+            self._set_aside(uid)
+        self._connection.execute(
+            update(objects)
+            .where(objects.c.object_id == object_id)
+            .values(sop_instance_uid=uid, is_conflict=bool(others), is_current=True)
+        )
+        return True
+
+    def mark_judged(
+        self,
+        object_id: str,
+        header: Header,
+        *,
+        number: int | None,
+        study_uid: str | None,
+        has_calipers: bool,
+    ) -> None:
+        """End the claim and keep what the header told."""
+        self._connection.execute(
+            update(objects)
+            .where(objects.c.object_id == object_id)
+            .values(
+                state=ObjectState.JUDGED.value,
+                claimed_by=None,
+                lease_until=None,
+                number=number,
+                study_instance_uid=study_uid,
+                has_calipers=has_calipers,
+                **header_columns(header),
+            )
+        )
+
+    def queue(self) -> QueueReport:
+        """Count the objects without a verdict and find the oldest."""
+        row = self._connection.execute(
+            select(func.count(), func.min(objects.c.received_at)).where(_is_unjudged())
+        ).one()
+        return QueueReport(n_objects=row[0], oldest_received_at=row[1])
+
+    def n_unjudged(self) -> int:
+        """Count the objects without a verdict."""
+        statement = select(func.count()).select_from(objects).where(_is_unjudged())
+        return self._connection.execute(statement).scalar_one()
+
+    def spool_names(self) -> set[str]:
+        """Return the spool names of every object whose pixels are still kept."""
+        statement = select(objects.c.spool_name).where(objects.c.pixels_gone_at.is_(None))
+        return set(self._connection.execute(statement).scalars())
+
+    def expired(self, cutoff: datetime, limit: int) -> list[ReceivedInstance]:
+        """Return objects judged, and all of whose events were delivered, before `cutoff`."""
+        owed = (
+            select(deliveries.c.id)
+            .join(events, events.c.id == deliveries.c.event_id)
+            .where(
+                events.c.object_id == objects.c.object_id,
+                or_(deliveries.c.delivered_at.is_(None), deliveries.c.delivered_at > cutoff),
+            )
+        )
+        rows = self._connection.execute(
+            select(objects)
+            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+            .where(
+                verdicts.c.verdict_at <= cutoff,
+                objects.c.state == ObjectState.JUDGED.value,
+                objects.c.pixels_gone_at.is_(None),
+                ~owed.exists(),
+            )
+            .order_by(verdicts.c.verdict_at)
+            .limit(limit)
+        )
+        return [to_received(row) for row in rows]
+
+    def mark_pixels_gone(self, object_ids: Iterable[str], now: datetime) -> None:
+        """Note that the bytes left the spool; rows and verdicts stay."""
+        self._connection.execute(
+            update(objects)
+            .where(objects.c.object_id.in_(list(object_ids)))
+            .values(pixels_gone_at=now)
+        )
+
+
+def _is_unjudged() -> ColumnElement[bool]:
+    return objects.c.state.in_([ObjectState.WAITING.value, ObjectState.CLAIMED.value])

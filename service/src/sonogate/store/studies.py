@@ -1,0 +1,271 @@
+"""Studies: their own columns are stored, their counts computed from what is there now."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, not_, select, update
+
+from sonogate.domain.study import StudyStatus
+from sonogate.domain.verdict import Band, Status, Verdict
+from sonogate.store.links import is_cleared, is_twin
+from sonogate.store.records import (
+    Candidate,
+    InstanceRow,
+    ObjectState,
+    StudyRow,
+    Tally,
+)
+from sonogate.store.tables import objects, pictures, studies, verdicts
+
+_UNJUDGED = (ObjectState.WAITING.value, ObjectState.CLAIMED.value)
+
+
+class StudyRows:
+    """The table `studies`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def get(self, study_uid: str) -> StudyRow | None:
+        """Return one study, or None."""
+        row = self._connection.execute(
+            select(studies).where(studies.c.study_instance_uid == study_uid)
+        ).first()
+        return _to_study(row) if row is not None else None
+
+    def add(self, study: StudyRow) -> None:
+        """Open a study."""
+        self._connection.execute(
+            insert(studies),
+            {
+                "study_instance_uid": study.study_instance_uid,
+                "accession_number": study.accession_number,
+                "calling_ae": study.calling_ae,
+                "exam_type": study.exam_type,
+                "status": study.status.value,
+                "opened_at": study.opened_at,
+                "last_received_at": study.last_received_at,
+                "reopened": study.reopened,
+                "n_instances": study.n_instances,
+            },
+        )
+
+    def save(self, study: StudyRow) -> None:
+        """Store a study's changed columns."""
+        self._connection.execute(
+            update(studies)
+            .where(studies.c.study_instance_uid == study.study_instance_uid)
+            .values(
+                accession_number=study.accession_number,
+                exam_type=study.exam_type,
+                status=study.status.value,
+                last_received_at=study.last_received_at,
+                closed_at=study.closed_at,
+                closed_by=study.closed_by,
+                reopened=study.reopened,
+                n_instances=study.n_instances,
+            )
+        )
+
+    def latest(self, status: StudyStatus | None, limit: int) -> list[StudyRow]:
+        """Return studies, the one that received last first."""
+        statement = select(studies).order_by(
+            studies.c.last_received_at.desc(), studies.c.study_instance_uid
+        )
+        if status is not None:
+            statement = statement.where(studies.c.status == status.value)
+        return [_to_study(row) for row in self._connection.execute(statement.limit(limit))]
+
+    def quiet_since(self, status: StudyStatus, cutoff: datetime, limit: int) -> list[StudyRow]:
+        """Return studies quiet since `cutoff` of whose sender nothing waits for a verdict."""
+        waiting = (
+            select(objects.c.object_id)
+            .where(objects.c.state.in_(_UNJUDGED), objects.c.calling_ae == studies.c.calling_ae)
+            .exists()
+        )
+        rows = self._connection.execute(
+            select(studies)
+            .where(
+                studies.c.status == status.value,
+                studies.c.last_received_at <= cutoff,
+                not_(waiting),
+            )
+            .order_by(studies.c.last_received_at)
+            .limit(limit)
+        )
+        return [_to_study(row) for row in rows]
+
+    def tally(self, study_uid: str) -> Tally:
+        """Count a study."""
+        return Tally(
+            received=self._connection.execute(
+                select(func.count()).where(objects.c.study_instance_uid == study_uid)
+            ).scalar_one(),
+            by_outcome=self._by_outcome(study_uid),
+            pending=self._pending(study_uid),
+            reacquire=self._numbers(
+                study_uid,
+                and_(
+                    verdicts.c.effective_band == Band.LOW.value,
+                    not_(is_cleared(objects.c.object_id)),
+                ),
+            ),
+            unscored=self._numbers(
+                study_uid,
+                and_(
+                    verdicts.c.status == Status.UNSCORABLE.value,
+                    verdicts.c.effective_band.is_(None),
+                ),
+            ),
+        )
+
+    def _by_outcome(self, study_uid: str) -> dict[str, int]:
+        outcome = func.coalesce(verdicts.c.effective_band, verdicts.c.status)
+        rows = self._connection.execute(
+            select(outcome, func.count())
+            .select_from(objects)
+            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+            .where(_counts(study_uid))
+            .group_by(outcome)
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def _pending(self, study_uid: str) -> int:
+        senders = select(objects.c.calling_ae).where(objects.c.study_instance_uid == study_uid)
+        return self._connection.execute(
+            select(func.count()).where(
+                objects.c.state.in_(_UNJUDGED), objects.c.calling_ae.in_(senders.distinct())
+            )
+        ).scalar_one()
+
+    def _numbers(self, study_uid: str, which: ColumnElement[bool]) -> tuple[int, ...]:
+        rows = self._connection.execute(
+            select(objects.c.number)
+            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+            .where(_counts(study_uid), which)
+            .order_by(objects.c.number)
+        )
+        return tuple(rows.scalars())
+
+    def instances(self, study_uid: str) -> list[InstanceRow]:
+        """Return every object of a study, by number."""
+        rows = self._connection.execute(
+            select(
+                objects.c.object_id,
+                objects.c.number,
+                objects.c.sop_instance_uid,
+                objects.c.content_sha256,
+                objects.c.is_conflict,
+                objects.c.is_current,
+                objects.c.view,
+                verdicts.c.effective_band,
+                verdicts.c.body,
+            )
+            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+            .where(objects.c.study_instance_uid == study_uid)
+            .order_by(objects.c.number)
+        )
+        return [_to_instance(row) for row in rows]
+
+    def object_id_of(self, study_uid: str, number: int) -> str | None:
+        """Return the object that bears a number in a study, or None."""
+        return self._connection.execute(
+            select(objects.c.object_id).where(
+                objects.c.study_instance_uid == study_uid, objects.c.number == number
+            )
+        ).scalar()
+
+    def candidate(self, object_id: str) -> Candidate | None:
+        """Return one graded, current object, or None."""
+        found = self._candidates(objects.c.object_id == object_id, limit=1)
+        return found[0] if found else None
+
+    def lows_to_clear(self, study_uid: str, limit: int) -> list[Candidate]:
+        """Return the newest lows of a study that still need re-acquiring, newest first."""
+        which = and_(
+            _counts(study_uid),
+            verdicts.c.effective_band == Band.LOW.value,
+            not_(is_cleared(objects.c.object_id)),
+        )
+        return self._candidates(which, limit)
+
+    def graded(self, study_uid: str, bands: tuple[Band, ...], limit: int) -> list[Candidate]:
+        """Return the newest current objects of a study in these bands, newest first."""
+        which = and_(
+            objects.c.study_instance_uid == study_uid,
+            objects.c.is_current,
+            verdicts.c.effective_band.in_([band.value for band in bands]),
+        )
+        return self._candidates(which, limit)
+
+    def _candidates(self, which: ColumnElement[bool], limit: int) -> list[Candidate]:
+        rows = self._connection.execute(
+            select(
+                objects.c.object_id,
+                objects.c.number,
+                objects.c.view,
+                objects.c.received_at,
+                objects.c.acquired_at,
+                objects.c.has_calipers,
+                verdicts.c.effective_band,
+                pictures.c.fingerprint,
+            )
+            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+            .outerjoin(pictures, pictures.c.object_id == objects.c.object_id)
+            .where(which, objects.c.is_current, verdicts.c.effective_band.is_not(None))
+            .order_by(objects.c.number.desc())
+            .limit(limit)
+        )
+        return [_to_candidate(row) for row in rows]
+
+
+def _counts(study_uid: str) -> ColumnElement[bool]:
+    """Objects that count: the latest content of their UID, and no caliper twin."""
+    return and_(
+        objects.c.study_instance_uid == study_uid,
+        objects.c.is_current,
+        not_(is_twin(objects.c.object_id)),
+    )
+
+
+def _to_study(row: Any) -> StudyRow:
+    return StudyRow(
+        study_instance_uid=row.study_instance_uid,
+        accession_number=row.accession_number,
+        calling_ae=row.calling_ae,
+        exam_type=row.exam_type,
+        status=StudyStatus(row.status),
+        opened_at=row.opened_at,
+        last_received_at=row.last_received_at,
+        closed_at=row.closed_at,
+        closed_by=row.closed_by,
+        reopened=row.reopened,
+        n_instances=row.n_instances,
+    )
+
+
+def _to_instance(row: Any) -> InstanceRow:
+    return InstanceRow(
+        object_id=row.object_id,
+        number=row.number,
+        sop_instance_uid=row.sop_instance_uid or None,
+        content_sha256=row.content_sha256,
+        is_conflict=row.is_conflict,
+        is_current=row.is_current,
+        view=row.view,
+        effective_band=Band(row.effective_band) if row.effective_band else None,
+        verdict=Verdict.model_validate(row.body),
+    )
+
+
+def _to_candidate(row: Any) -> Candidate:
+    return Candidate(
+        object_id=row.object_id,
+        number=row.number,
+        view=row.view,
+        received_at=row.received_at,
+        acquired_at=row.acquired_at,
+        effective_band=Band(row.effective_band),
+        has_calipers=bool(row.has_calipers),
+        fingerprint=row.fingerprint,
+    )

@@ -1,0 +1,75 @@
+"""One transaction, as typed repositories; no SQLAlchemy type leaves them."""
+
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from sonogate.store.audit import Audit
+from sonogate.store.deliveries import Deliveries
+from sonogate.store.events import Events
+from sonogate.store.links import Links
+from sonogate.store.objects import Objects
+from sonogate.store.overrides import Overrides
+from sonogate.store.pictures import Pictures
+from sonogate.store.records import DeliveryTargets
+from sonogate.store.senders import Senders
+from sonogate.store.studies import StudyRows
+from sonogate.store.verdicts import Verdicts
+
+
+class Transaction:
+    """What a piece of work may read and write; ended by the database, never by the work."""
+
+    def __init__(self, connection: Connection, targets: DeliveryTargets) -> None:
+        self._connection = connection
+        self._targets = targets
+
+    @cached_property
+    def objects(self) -> Objects:
+        """Received objects and their claims."""
+        return Objects(self._connection)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """One verdict per object."""
+        return Verdicts(self._connection)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Thumbnails, heat maps, fingerprints."""
+        return Pictures(self._connection)
+
+    @cached_property
+    def studies(self) -> StudyRows:
+        """Studies and their counts."""
+        return StudyRows(self._connection)
+
+    @cached_property
+    def links(self) -> Links:
+        """Re-acquisitions, caliper twins and questions."""
+        return Links(self._connection)
+
+    @cached_property
+    def overrides(self) -> Overrides:
+        """People's words over the machine's."""
+        return Overrides(self._connection)
+
+    @cached_property
+    def events(self) -> Events:
+        """What readers are told; deliveries are written with them."""
+        return Events(self._connection, self._targets)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """What is owed to receivers outside."""
+        return Deliveries(self._connection)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Who did what; only ever added to."""
+        return Audit(self._connection)
+
+    @cached_property
+    def senders(self) -> Senders:
+        """How each sender sends."""
+        return Senders(self._connection)
