@@ -3,8 +3,8 @@
     make bench                     everything, median of five paired rounds
     make bench BENCH="--rounds 1"  a quick look
 
-Every target of the comparison gets the same objects from the same client (DCMTK storescu) on the same disk. Absolute
-times depend on the machine and its neighbours; the ratios are what is claimed.
+Every target of the comparison gets the same objects from the same client (DCMTK storescu) on the
+same disk. Absolute times depend on the machine and its neighbours; the ratios are what is claimed.
 """
 
 import argparse

@@ -1,0 +1,93 @@
+"""Real workers: answers, crashes, hangs."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sonogate.domain.instance import MediaType
+from sonogate.domain.job import Job, Outcome
+from sonogate.errors import DeadlineError, ModelError, WorkerCrashError
+from sonogate.observe.metrics import Metrics
+from sonogate.score.pool import WorkerPool
+from sonogate.settings import ScoringSettings
+from sonogate.testing import make_instance
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[WorkerPool]:
+    """One worker with a real model."""
+    pool = WorkerPool(ScoringSettings(workers=1), Metrics())
+    await pool.start()
+    yield pool
+    await pool.stop()
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """A job for a valid still."""
+    path = tmp_path / "still.dcm"
+    make_instance().save_as(path, enforce_file_format=True)
+    return Job(object_id="01TEST", path=str(path), media_type=MediaType.DICOM)
+
+
+async def test_a_worker_examines_a_still(pool: WorkerPool, job: Job) -> None:
+    """The answer carries scores, header, pictures and times."""
+    examination = await pool.examine(job)
+
+    assert Outcome.SCORED is examination.outcome
+    assert examination.scores is not None
+    assert "cpu" == examination.scores.model.provider
+    assert (examination.thumbnail_png or b"").startswith(b"\x89PNG")
+    assert (examination.heatmap_png or b"").startswith(b"\x89PNG")
+    assert 1024 == len(examination.fingerprint or b"")
+    assert examination.seconds.read > 0
+
+
+async def test_a_hanging_worker_is_replaced_at_the_deadline(job: Job) -> None:
+    """A stopped process stands for a codec that never returns."""
+    pool = WorkerPool(ScoringSettings(workers=1, deadline_seconds=1), Metrics())
+    await pool.start()
+    (stuck,) = pool.process_ids
+    os.kill(stuck, signal.SIGSTOP)
+    with pytest.raises(DeadlineError):
+        await pool.examine(job)
+    pool.settings = ScoringSettings(workers=1, deadline_seconds=20)
+
+    assert Outcome.SCORED is (await pool.examine(job)).outcome
+    assert [stuck] != pool.process_ids
+    await pool.stop()
+
+
+async def test_a_killed_worker_is_replaced(pool: WorkerPool, job: Job) -> None:
+    """The crash is told, and the next job finds a fresh worker."""
+    (victim,) = pool.process_ids
+    os.kill(victim, signal.SIGSTOP)
+    waiting = asyncio.create_task(pool.examine(job))
+    await asyncio.sleep(0.1)
+    os.kill(victim, signal.SIGKILL)
+    with pytest.raises(WorkerCrashError):
+        await waiting
+
+    assert Outcome.SCORED is (await pool.examine(job)).outcome
+
+
+async def test_a_missing_model_stops_the_start_with_its_name() -> None:
+    """The remedy needs the setting's name and value."""
+    pool = WorkerPool(ScoringSettings(workers=1, model="no-such-model/9"), Metrics())
+
+    with pytest.raises(ModelError, match="no-such-model/9"):
+        await pool.start()
+
+
+async def test_workers_die_with_the_pool(pool: WorkerPool) -> None:
+    """Nothing is left behind."""
+    ids = pool.process_ids
+    await pool.stop()
+
+    assert not [pid for pid in ids if os.path.exists(f"/proc/{pid}")]  # noqa: ASYNC240, PTH110
