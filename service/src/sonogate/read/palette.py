@@ -1,0 +1,143 @@
+"""Palette colour tables, 8 and 16 bit, plain and segmented (PS3.3 C.7.9).
+
+pydicom's tables are not used: its `apply_color_lut` swaps the bytes of 16-bit tables of big-endian
+objects (pydicom 3.0).
+"""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+
+from sonogate.errors import UndecodableError
+
+CHANNELS = ("Red", "Green", "Blue")
+MAX_ENTRIES = 65_536
+DISCRETE, LINEAR, INDIRECT = 0, 1, 2
+#: Segments an indirect one may repeat; the standard allows no nesting.
+MAX_SEGMENTS = 65_536
+
+Words = NDArray[np.uint16]
+
+
+def apply_palette(
+    indices: NDArray[np.generic], dataset: Dataset, *, signed: bool
+) -> NDArray[np.uint8]:
+    """Look the stored values up.
+
+    Args:
+        indices: (height, width) stored values.
+        dataset: holds the tables.
+        signed: Pixel Representation is 1: the first mapped value may be negative.
+
+    Returns:
+        (height, width, 3) RGB; of 16-bit tables the high byte.
+
+    Raises:
+        UndecodableError: a table is missing or shorter than it says.
+    """
+    tables = [_table(dataset, channel) for channel in CHANNELS]
+    first = _first_mapped(dataset, signed=signed)
+    position = indices.astype(np.int32) - first
+    return np.stack(
+        [table[np.clip(position, 0, len(table) - 1)] for table in tables], axis=-1
+    )
+
+
+def _raw(dataset: Dataset, keyword: str) -> RawDataElement:
+    element = dataset.get_item(keyword) if keyword in dataset else None
+    value = getattr(element, "value", None)
+    if not isinstance(element, RawDataElement) or not isinstance(value, bytes):
+        raise UndecodableError(f"{keyword} is missing or too long.")
+    return element
+
+
+def _words(element: RawDataElement) -> Words:
+    value = cast(bytes, element.value)
+    order = "<" if element.is_little_endian else ">"
+    return np.frombuffer(value[: len(value) // 2 * 2], f"{order}u2").astype(np.uint16)
+
+
+def _descriptor(dataset: Dataset, channel: str) -> Words:
+    words = _words(_raw(dataset, f"{channel}PaletteColorLookupTableDescriptor"))
+    if len(words) < 3:
+        raise UndecodableError("A palette descriptor has fewer than three values.")
+    return words
+
+
+def _first_mapped(dataset: Dataset, *, signed: bool) -> int:
+    first = int(_descriptor(dataset, "Red")[1])
+    return first - 65_536 if signed and first > 32_767 else first
+
+
+def _table(dataset: Dataset, channel: str) -> NDArray[np.uint8]:
+    descriptor = _descriptor(dataset, channel)
+    n_entries = int(descriptor[0]) or MAX_ENTRIES
+    segmented = f"Segmented{channel}PaletteColorLookupTableData"
+    if segmented in dataset:
+        entries = _expand(_segment_words(_raw(dataset, segmented), int(descriptor[2])), n_entries)
+    else:
+        plain = _raw(dataset, f"{channel}PaletteColorLookupTableData")
+        entries = _plain_entries(plain, n_entries, int(descriptor[2]))
+    if len(entries) < n_entries:
+        raise UndecodableError("A palette holds fewer entries than its descriptor says.")
+    entries = entries[:n_entries]
+    # Some 16-bit tables only fill their low byte.
+    return (entries >> 8 if entries.max() > 255 else entries).astype(np.uint8)
+
+
+def _plain_entries(element: RawDataElement, n_entries: int, bits: int) -> Words:
+    words = _words(element)
+    if bits > 8 or len(words) >= n_entries:
+        return words
+    return _bytes_of(words)
+
+
+def _segment_words(element: RawDataElement, bits: int) -> Words:
+    words = _words(element)
+    return words if bits > 8 else _bytes_of(words)
+
+
+def _bytes_of(words: Words) -> Words:
+    """Split words into the bytes packed in them, the low byte first."""
+    return words.astype("<u2").view(np.uint8).astype(np.uint16)
+
+
+def _expand(words: Words, n_entries: int) -> Words:
+    """Expand the segments of a segmented table (PS3.3 C.7.9.2)."""
+    expanded: list[int] = []
+    at = 0
+    for _ in range(MAX_SEGMENTS):
+        if at + 2 > len(words) or len(expanded) >= n_entries:
+            break
+        at = _expand_one(words, at, expanded)
+    return np.array(expanded[:n_entries], dtype=np.uint16)
+
+
+def _expand_one(words: Words, at: int, expanded: list[int]) -> int:
+    """Append one segment's values; return where the next begins."""
+    opcode, length = int(words[at]), int(words[at + 1])
+    if opcode == DISCRETE:
+        expanded.extend(int(word) for word in words[at + 2 : at + 2 + length])
+        return at + 2 + length
+    if opcode == LINEAR and at + 2 < len(words):
+        start = expanded[-1] if expanded else 0
+        steps = np.linspace(start, int(words[at + 2]), length + 1)[1:]
+        expanded.extend(int(step) for step in np.rint(steps))
+        return at + 3
+    if opcode == INDIRECT and at + 3 < len(words):
+        return _repeat(words, at, length, expanded)
+    raise UndecodableError("A segmented palette has a segment that the standard does not know.")
+
+
+def _repeat(words: Words, at: int, n_segments: int, expanded: list[int]) -> int:
+    source = int(words[at + 2]) | int(words[at + 3]) << 16
+    for _ in range(n_segments):
+        if source + 2 > len(words) or int(words[source]) == INDIRECT:
+            raise UndecodableError("A segmented palette refers to a segment that is not there.")
+        if len(expanded) > MAX_ENTRIES:
+            break
+        source = _expand_one(words, source, expanded)
+    return at + 4
