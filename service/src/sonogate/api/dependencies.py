@@ -5,11 +5,11 @@ The protocols are the edges of this room. `sonogate.track.studies.Studies` and
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, cast
+from typing import Annotated, Literal, Protocol, cast
 
 from fastapi import Depends, Request
 
@@ -19,6 +19,7 @@ from sonogate.domain.verdict import Band, Verdict
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings
+from sonogate.store.records import Event, SenderReport
 
 PictureKind = Literal["thumbnail", "heatmap"]
 
@@ -72,49 +73,15 @@ class StudyBook(Protocol):
         """Answer the question whether one instance replaces another."""
         ...
 
-    async def senders(self) -> Sequence[Any]:
+    async def senders(self) -> Sequence[SenderReport]:
         """Return what is known of each sender."""
-        ...
-
-
-class StoredEvent(Protocol):
-    """One line of the event log."""
-
-    @property
-    def id(self) -> int:
-        """Grows by commit; the `Last-Event-ID`."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """One of verdict, study, override, question."""
-        ...
-
-    @property
-    def at(self) -> datetime:
-        """When it was committed."""
-        ...
-
-    @property
-    def study_uid(self) -> str | None:
-        """The study it belongs to."""
-        ...
-
-    @property
-    def object_id(self) -> str | None:
-        """The object it belongs to."""
-        ...
-
-    @property
-    def body(self) -> Mapping[str, Any]:
-        """JSON of the event."""
         ...
 
 
 class EventLog(Protocol):
     """The durable log of events, and a way to wait for its growth."""
 
-    async def after(self, event_id: int, limit: int = 500) -> Sequence[StoredEvent]:
+    async def after(self, event_id: int, limit: int = 500) -> Sequence[Event]:
         """Return the next events after an id, oldest first."""
         ...
 

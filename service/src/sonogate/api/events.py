@@ -13,9 +13,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from sonogate.api.dependencies import ApiPorts, PortsDep, StoredEvent
+from sonogate.api.dependencies import ApiPorts, PortsDep
 from sonogate.api.problems import Problem
 from sonogate.api.schemas import ErrorBody
+from sonogate.store.records import Event
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -40,7 +41,7 @@ def _number(text: str | None) -> int | None:
     return int(text)
 
 
-def _to_sse(event: StoredEvent) -> ServerSentEvent:
+def _to_sse(event: Event) -> ServerSentEvent:
     body = {
         "id": event.id,
         "kind": event.kind,

@@ -80,15 +80,15 @@ class Sender(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
     calling_ae: str
-    n_objects: int = Field(description="Objects of this sender with an acquisition time.")
-    delay_seconds: float | None = Field(
-        default=None, description="Median of received minus acquired; null if unknown."
+    n_objects: int
+    last_received_at: datetime
+    sends_late_seconds: float | None = Field(
+        description="Median of received minus acquired; null if unknown."
     )
     clock_skewed: bool = Field(
-        default=False, description="Its acquisition times lie in our future: set its clock."
+        description="Its acquisition times lie in our future: set its clock."
     )
-    advice: str | None = Field(default=None, description="What to change on the cart.")
-    last_received_at: datetime | None = None
+    advice: str | None = Field(description="What to change on the cart, in one sentence.")
 
 
 class CheckBody(_Body):

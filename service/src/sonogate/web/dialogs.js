@@ -1,0 +1,66 @@
+// The few things that need a second tap: overrule, close anyway, the token.
+
+import { h, shape } from "./dom.js";
+import { closing, kindOf, OVERRULES, wordOf } from "./words.js";
+
+const element = document.getElementById("dialog");
+let waiting = Promise.resolve(null); // one dialog at a time
+
+/** Show a dialog; make(answer) builds it. Resolves to what was answered, or null. */
+function ask(make) {
+  const turn = waiting.then(() => show(make));
+  waiting = turn.catch(() => null);
+  return turn;
+}
+
+function show(make) {
+  return new Promise((resolve) => {
+    let given = null;
+    const answer = (value) => {
+      given = value;
+      element.close();
+    };
+    element.replaceChildren(make(answer));
+    element.addEventListener("close", () => resolve(given), { once: true });
+    element.showModal();
+  });
+}
+
+const cancel = (answer) => h("button", { class: "plain", click: () => answer(null) }, "Cancel");
+
+/** Ask for a band and a reason in one tap; initials are remembered. Resolves to {band, reason, by}. */
+export function askOverrule(image, by) {
+  return ask((answer) => {
+    const initials = h("input", { id: "by", maxlength: "64", autocomplete: "off", placeholder: "optional" });
+    initials.value = by === "bedside" ? "" : by;
+    const give = (band, reason) => () => answer({ band, reason, by: initials.value.trim() || "bedside" });
+    const columns = OVERRULES.filter(([band]) => band !== kindOf(image.verdict)).map(([band, reasons]) =>
+      h("section", { class: `choice kind-${band}` },
+        h("h3", {}, shape(band), `Count as ${wordOf(band)}`),
+        ...reasons.map((reason) => h("button", { click: give(band, reason) }, reason))));
+    return h("div", {}, h("h2", {}, `Overrule image ${image.number}`),
+      h("div", { class: "choices" }, ...columns),
+      h("p", { class: "foot" }, h("label", { for: "by" }, "Your initials"), initials, cancel(answer)));
+  });
+}
+
+/** Ask whether to close a study that is not ready. Resolves to true or null. */
+export function askClose(study) {
+  return ask((answer) => h("div", {}, h("h2", {}, "Close anyway?"),
+    h("p", { class: "reason" }, closing(study)),
+    h("p", { class: "foot" }, cancel(answer), h("button", { class: "strong", click: () => answer(true) }, "Close it as it is"))));
+}
+
+/** Ask for the gate's token. Resolves to the token or null. */
+export function askToken() {
+  return ask((answer) => {
+    const token = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
+    const send = (event) => {
+      event.preventDefault();
+      if (token.value.trim()) answer(token.value.trim());
+    };
+    return h("form", { submit: send }, h("h2", {}, "This gate asks for a token"),
+      h("p", {}, "It is http.token in the gate's settings. It is kept until this tab closes."),
+      h("p", { class: "foot" }, h("label", { for: "token" }, "Token"), token, h("button", { class: "strong" }, "Connect")));
+  });
+}

@@ -1,0 +1,90 @@
+// The study beside the stage: may it close, what to take again, what is not scored, what the gate asks.
+
+import { fill, h, shape } from "./dom.js";
+import { showSmall } from "./picture.js";
+import { closing, standing, titleOf, wordOf } from "./words.js";
+
+export function small(image) {
+  const picture = h("img", { alt: "", class: "small" });
+  showSmall(picture, image.object_id);
+  return picture;
+}
+
+function question(state, { newer, older }, actions) {
+  const pair = [older, newer].map((number) => [number, state.imageOf(number)]);
+  const sides = pair.map(([number, image]) =>
+    h("figure", {}, image ? small(image) : null, h("figcaption", {}, `Image ${number}`)));
+  const say = (replaces) => () => actions.answer(newer, older, replaces);
+  const isOff = state.connection !== "live";
+  return h("section", { class: "question" },
+    h("h2", {}, `Does image ${newer} replace image ${older}?`),
+    h("div", { class: "pair" }, ...sides),
+    h("div", { class: "buttons" },
+      h("button", { class: "strong", click: say(true), disabled: isOff, "data-key": `yes-${newer}` }, `Yes, forget ${older}`),
+      h("button", { click: say(false), disabled: isOff, "data-key": `no-${newer}` }, "No, keep both")));
+}
+
+function row(state, image, text, actions) {
+  const kind = state.kind(image);
+  return h("li", {},
+    h("button", { class: "row", click: () => actions.choose(image.object_id), "data-key": `row-${image.object_id}` },
+      small(image), shape(kind, wordOf(kind)),
+      h("span", {}, h("b", {}, `Image ${image.number}`), text ? h("span", { class: "why" }, text) : null)));
+}
+
+function list(state, title, numbers, textOf, actions) {
+  const rows = numbers
+    .map((number) => state.imageOf(number))
+    .filter(Boolean)
+    .map((image) => row(state, image, textOf(image.verdict), actions));
+  if (!rows.length) return null;
+  return h("section", { class: "list" }, h("h2", {}, `${title} (${rows.length})`), h("ul", {}, ...rows));
+}
+
+function closeButton(state, study, actions) {
+  if (study.status === "closed") return null;
+  const kind = study.ready_to_close ? "strong" : "plain";
+  return h("button", { class: kind, click: actions.close, disabled: state.connection !== "live", "data-key": "close" },
+    study.ready_to_close ? "Close the study" : "Close anyway …");
+}
+
+function tally(study) {
+  const kinds = ["high", "medium", "low", "not_applicable", "unscorable", "pending"];
+  return h("ul", { class: "tally" }, ...kinds
+    .filter((kind) => study[kind])
+    .map((kind) => h("li", { class: `kind-${kind}` }, shape(kind, wordOf(kind).toLowerCase()), String(study[kind]))));
+}
+
+/** Draw the panel of the shown study. */
+export function showPanel(element, state, actions) {
+  const { study } = state;
+  if (!study) return fill(element);
+  const label = study.status === "closed" ? "closed" : study.ready_to_close ? "ready" : "not-ready";
+  return fill(element,
+    h("section", { class: `closing ${label}` },
+      h("p", { class: "standing" }, `${titleOf(study)} · ${study.calling_ae} · ${standing(study)}`),
+      h("p", { class: "may-close" }, closing(study)),
+      tally(study),
+      closeButton(state, study, actions)),
+    ...study.questions.map((one) => question(state, one, actions)),
+    list(state, "Still to re-acquire", study.reacquire, (verdict) => verdict.action ?? verdict.reason, actions),
+    list(state, "Not scored", study.unscored, (verdict) => verdict.reason ?? "Waiting for its verdict", actions));
+}
+
+/** Draw the strip of all images of the study. */
+export function showStrip(element, state, actions) {
+  const shown = state.image;
+  const tiles = state.images.map((image) => {
+    const kind = state.kind(image);
+    const isPast = image.replaced_by || image.twin_of || !image.current;
+    return h("button", {
+      class: `tile kind-${kind}${isPast ? " past" : ""}`,
+      "aria-current": image === shown ? "true" : null,
+      "aria-label": `Image ${image.number}: ${wordOf(kind)}${image.replaced_by ? `, replaced by image ${image.replaced_by}` : ""}`,
+      "data-key": `tile-${image.object_id}`,
+      click: () => actions.choose(image.object_id),
+    }, small(image), h("span", { class: "tile-label" }, shape(kind), String(image.number)));
+  });
+  fill(element, ...tiles);
+  element.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}

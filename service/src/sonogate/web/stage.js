@@ -1,0 +1,87 @@
+// The image on the stage: picture, band, one reason, one action.
+
+import { fill, h, shape } from "./dom.js";
+import { draw } from "./picture.js";
+import { clock, kindOf, meaningOf, wordOf } from "./words.js";
+
+function badge(kind, verdict) {
+  const quality = verdict.quality === null ? null : Math.round(verdict.quality);
+  return h("div", { class: `badge kind-${kind}` },
+    shape(kind),
+    h("div", {}, h("p", { class: "word" }, wordOf(kind)), h("p", { class: "meaning" }, meaningOf(kind))),
+    quality !== null && h("p", { class: "quality", title: "Quality, 100 is best" }, String(quality), h("small", {}, "/100")));
+}
+
+function overruled(verdict, actions) {
+  if (!verdict.override) return null;
+  const { reason, by } = verdict.override;
+  const said = verdict.band ? ` The gate said ${wordOf(verdict.band)}.` : "";
+  return h("p", { class: "overruled" }, `Overruled by ${by}: ${reason}.${said}`,
+    h("button", { class: "plain", click: actions.revoke, "data-key": "undo" }, "Undo"));
+}
+
+function links(image) {
+  const notes = [
+    image.replaces && `Replaces image ${image.replaces}.`,
+    image.replaced_by && `Replaced by image ${image.replaced_by}.`,
+    image.twin_of && `Same picture as image ${image.twin_of}, with calipers: counted once.`,
+    image.conflict && "Sent twice under one UID with different content: the latest counts.",
+    image.verdict.uncertain && "The gate is not sure about this one: look yourself.",
+  ].filter(Boolean);
+  return notes.length ? h("p", { class: "links" }, notes.join(" ")) : null;
+}
+
+function words(image, kind) {
+  const { verdict } = image;
+  return h("div", { class: "words" },
+    verdict.reason && h("p", { class: "reason" }, verdict.reason),
+    verdict.action && kind !== "high" && h("p", { class: "action" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
+    links(image),
+    verdict.advice && h("p", { class: "links" }, verdict.advice));
+}
+
+function buttons(state, image, actions) {
+  const isNewest = image === state.images.findLast((one) => one.verdict.status !== "pending");
+  const graded = image.verdict.status === "graded";
+  return h("div", { class: "buttons" },
+    graded && h("button", { "aria-pressed": String(state.heat), click: actions.toggleHeat, "data-key": "heat" }, "Heat map"),
+    image.verdict.sop_instance_uid && image.verdict.status !== "pending" &&
+      h("button", { click: actions.overrule, "data-key": "overrule", disabled: state.connection !== "live" }, "Overrule"),
+    !isNewest && h("button", { click: actions.newest, "data-key": "newest" }, "Back to newest"));
+}
+
+function about(image) {
+  const { verdict } = image;
+  const cine = verdict.frames?.total > 1 ? ` · loop of ${verdict.frames.total} frames, worst ${verdict.frames.worst}` : "";
+  const at = verdict.received_at ? ` · ${clock(verdict.received_at)}` : "";
+  return `Image ${image.number}${at}${cine}`;
+}
+
+function empty(state) {
+  const text = state.connection === "starting" ? "Connecting to the gate …" : "Waiting for the first image from a cart.";
+  return h("div", { class: "empty" }, h("p", {}, text));
+}
+
+/** Draw the stage; returns once the picture is there. */
+export async function showStage(element, state, actions) {
+  const { image } = state;
+  if (!image) return fill(element, empty(state));
+  const kind = kindOf(image.verdict);
+  const canvas = h("canvas", { "data-object": image.object_id, role: "img", "aria-label": `${about(image)}: ${wordOf(kind)}` });
+  const view = h("div", { class: "view" }, canvas);
+  const old = element.querySelector("canvas");
+  const isSame = old?.dataset.object === image.object_id;
+  if (isSame) view.replaceChildren(old);
+  element.dataset.kind = kind;
+  fill(element,
+    h("p", { class: "about" }, about(image)),
+    view,
+    badge(kind, image.verdict),
+    words(image, kind),
+    overruled(image.verdict, actions),
+    buttons(state, image, actions));
+  const shown = isSame ? old : canvas;
+  const outcome = await draw(shown, image.object_id, image.verdict, state.heat);
+  if (outcome === "none") shown.replaceWith(h("p", { class: "no-picture" }, "No picture"));
+  return undefined;
+}

@@ -1,0 +1,72 @@
+// Every sentence of the page. What comes from the gate (reasons, actions, advice) is shown as it is.
+
+export const KINDS = ["high", "medium", "low", "not_applicable", "unscorable", "pending"];
+
+const WORDS = {
+  high: ["HIGH", "Keep it"],
+  medium: ["MEDIUM", "Usable"],
+  low: ["LOW", "Take it again"],
+  not_applicable: ["NOT JUDGED", "Not an image to grade"],
+  unscorable: ["NOT SCORED", "Quality is unknown"],
+  pending: ["WAITING", "Not judged yet"],
+};
+
+/** What a verdict counts as: its band (a person's word first), else its status. */
+export function kindOf(verdict) {
+  if (verdict.override) return verdict.override.band;
+  const kind = verdict.status === "graded" ? verdict.band : verdict.status;
+  return KINDS.includes(kind) ? kind : "unscorable";
+}
+
+export const wordOf = (kind) => WORDS[kind][0];
+export const meaningOf = (kind) => WORDS[kind][1];
+
+export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
+
+/** Whether a study may close, in words. */
+export function closing(study) {
+  if (study.status === "closed") return "Closed.";
+  if (study.ready_to_close) return "Ready to close. Nothing needs re-acquiring.";
+  const open = [
+    study.reacquire.length && `${count(study.reacquire.length, "image")} to re-acquire`,
+    study.unscored.length && `${study.unscored.length} not scored`,
+    study.pending && `${study.pending} waiting for a verdict`,
+    study.questions?.length && `${count(study.questions.length, "question")} to answer`,
+  ].filter(Boolean);
+  return open.length ? `Not ready: ${open.join(", ")}.` : "Not ready yet.";
+}
+
+const STANDING = {
+  receiving: "Images are arriving",
+  settled: "No new image for a while",
+  closed: "Closed",
+};
+
+/** Where a study stands, and whether a late image reopened it. */
+export function standing(study) {
+  const again = study.reopened && study.status !== "closed" ? " · reopened by a late image" : "";
+  return (STANDING[study.status] ?? study.status) + again;
+}
+
+/** A short name of a study for a tab: no patient data, just exam, accession number and cart. */
+export function titleOf(study) {
+  const name = study.exam_type || "Study";
+  const number = study.accession_number || `…${study.study_instance_uid.slice(-6)}`;
+  return `${name} ${number}`;
+}
+
+const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const clock = (date) => TIME.format(new Date(date));
+
+/** What a screen reader says when a verdict arrives. */
+export function spoken(number, verdict) {
+  const name = number ? `Image ${number}` : "Picture";
+  const kind = wordOf(kindOf(verdict)).toLowerCase();
+  return [`${name}: ${kind}.`, verdict.reason, verdict.action].filter(Boolean).join(" ");
+}
+
+export const OVERRULES = [
+  ["high", ["Answers the clinical question", "The shadow is the finding"]],
+  ["medium", ["Best this patient allows", "Good enough with the other views"]],
+  ["low", ["Wrong plane", "Anatomy cut off", "Measurement not reliable"]],
+];
