@@ -84,6 +84,15 @@ class Exam:
     seed: int
 
 
+def names_of(shots: Sequence[Shot] = EXAM) -> list[str]:
+    """Return a file name for each object of `make_exam`, which says what it shows."""
+    names = [
+        f"{number:02}-{shot.view}" + (f"-{shot.fault}" if shot.fault is not Fault.NONE else "")
+        for number, shot in enumerate(shots, start=1)
+    ]
+    return [*names, f"{len(shots) + 1:02}-report"]
+
+
 def make_exam(now: datetime, *, seed: int = 1, shots: Sequence[Shot] = EXAM) -> Iterator[Dataset]:
     """Make the exam's objects one by one, a report at the end; the last was acquired `now`.
 
