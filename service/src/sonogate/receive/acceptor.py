@@ -1,0 +1,62 @@
+"""What all associations of one listener share."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from pynetdicom.presentation import PresentationContext
+
+from sonogate.domain.ports import Keeper
+from sonogate.observe.metrics import Metrics
+from sonogate.receive.spool import Spool
+from sonogate.settings import KIB, ListenerSettings
+
+RECEIVE_BUFFER_BYTES: Final = 256 * KIB
+SPARE_CONNECTIONS: Final = 64
+"""Connections beyond `max_associations`: room to be told that the limit is reached."""
+
+
+class Stoppable(Protocol):
+    """A connection, as the listener sees it."""
+
+    def stop(self) -> None:
+        """End at once if idle, else after the object under way."""
+
+    def abort(self) -> None:
+        """Close now."""
+
+
+@dataclass(kw_only=True)
+class Acceptor:
+    """The listener's side of every association: settings, ports and counts.
+
+    One receive buffer serves all connections: the loop fills it and the connection empties it in
+    one step, so an idle association holds no buffer.
+    """
+
+    settings: ListenerSettings
+    spool: Spool
+    keeper: Keeper
+    metrics: Metrics
+    contexts: Mapping[str, PresentationContext]  #: by abstract syntax
+    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(RECEIVE_BUFFER_BYTES)))
+    n_associations: int = 0  #: established now
+    connections: set[Stoppable] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)  #: answers under way
+    changed: asyncio.Event = field(default_factory=asyncio.Event)  #: something ended
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections may be open, associated or not."""
+        return self.settings.max_associations + SPARE_CONNECTIONS
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run an answer as a task that is waited for when the listener stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self.changed.set()

@@ -1,0 +1,93 @@
+"""The DICOM door: a Verification and Storage SCP on one asyncio loop."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from sonogate.domain.ports import Keeper
+from sonogate.observe.logs import get_logger
+from sonogate.observe.metrics import Metrics
+from sonogate.receive.acceptor import Acceptor
+from sonogate.receive.connection import Connection
+from sonogate.receive.contexts import supported_contexts
+from sonogate.receive.spool import Spool
+from sonogate.settings import ListenerSettings
+
+STOP_SECONDS: Final = 5.0
+"""How long objects under way may take to be answered once the gate is told to stop."""
+FAREWELL_SECONDS: Final = 0.5
+"""How long aborted peers have to read their A-ABORT and close."""
+BACKLOG: Final = 512
+
+log = get_logger()
+
+
+class Listener:
+    """Accepts associations until stopped; every acknowledged object is durable."""
+
+    def __init__(
+        self, settings: ListenerSettings, spool: Spool, keeper: Keeper, metrics: Metrics
+    ) -> None:
+        self._settings = settings
+        self._acceptor = Acceptor(
+            settings=settings,
+            spool=spool,
+            keeper=keeper,
+            metrics=metrics,
+            contexts=supported_contexts(settings.extra_sop_classes),
+        )
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The port listened on; 0 while stopped."""
+        if self._server is None or not self._server.sockets:
+            return 0
+        return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def n_associations(self) -> int:
+        """Associations established now."""
+        return self._acceptor.n_associations
+
+    async def start(self) -> None:
+        """Open the spool and listen.
+
+        Raises:
+            OSError: The address is taken or not ours.
+        """
+        await asyncio.to_thread(self._acceptor.spool.open)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Connection(self._acceptor),
+            self._settings.host,
+            self._settings.port,
+            backlog=BACKLOG,
+        )
+        log.info("listener_started", host=self._settings.host, port=self.port)
+
+    async def stop(self) -> None:
+        """Accept no more, abort what is idle, answer what is under way; then close everything."""
+        if self._server is None:
+            return
+        acceptor = self._acceptor
+        self._server.close()
+        for connection in tuple(acceptor.connections):
+            connection.stop()
+        await self._wait_while(lambda: acceptor.n_associations > 0, STOP_SECONDS)
+        await self._wait_while(lambda: bool(acceptor.connections), FAREWELL_SECONDS)
+        for connection in tuple(acceptor.connections):
+            connection.abort()
+        await self._wait_while(lambda: bool(acceptor.connections or acceptor.tasks))
+        await self._server.wait_closed()
+        self._server = None
+        log.info("listener_stopped")
+
+    async def _wait_while(self, is_true: Callable[[], bool], seconds: float | None = None) -> None:
+        """Wait until it is no longer true, or for so many seconds."""
+        changed = self._acceptor.changed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while is_true():
+                    changed.clear()
+                    await changed.wait()

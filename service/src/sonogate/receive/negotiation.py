@@ -1,0 +1,152 @@
+"""Answer an A-ASSOCIATE-RQ (PS3.7 Annex D, PS3.8 section 9.3) with pynetdicom's PDU items."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pydicom.uid import UID
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    AsynchronousOperationsWindowNegotiation,
+    ImplementationClassUIDNotification,
+    ImplementationVersionNameNotification,
+    MaximumLengthNotification,
+)
+from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+
+from sonogate.domain.identity import AETitle
+from sonogate.receive.admission import Applicant, Rejection
+from sonogate.receive.c_store import AcceptedContext
+from sonogate.receive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from sonogate.receive.upper_layer import AbortReason, ProtocolViolationError
+
+_PDU_HEADER = b"\x01\x00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociateRequest:
+    """A decoded A-ASSOCIATE-RQ."""
+
+    applicant: Applicant
+    primitive: A_ASSOCIATE
+    max_pdu_bytes: int  #: largest P-DATA-TF the peer takes; 0 is any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """An association as agreed."""
+
+    pdu: bytes  #: the A-ASSOCIATE-AC
+    contexts: Mapping[int, AcceptedContext]  #: by presentation context id
+
+
+def read_associate_rq(body: bytes, peer_address: str) -> AssociateRequest:
+    """Decode an A-ASSOCIATE-RQ.
+
+    Args:
+        body: The PDU without its 6-byte header.
+        peer_address: IP address of the requestor.
+
+    Raises:
+        ProtocolViolationError: It can't be decoded.
+    """
+    pdu = A_ASSOCIATE_RQ()
+    with _hostile_bytes():
+        pdu.decode(_PDU_HEADER + len(body).to_bytes(4, "big") + body)
+        primitive = pdu.to_primitive()
+        applicant = Applicant(
+            calling_ae=AETitle(primitive.calling_ae_title.strip()),
+            called_ae=AETitle(primitive.called_ae_title.strip()),
+            peer_address=peer_address,
+            protocol_version=pdu.protocol_version,
+            application_context=str(primitive.application_context_name or ""),
+        )
+        max_pdu_bytes = primitive.maximum_length_received or 0
+    return AssociateRequest(applicant=applicant, primitive=primitive, max_pdu_bytes=max_pdu_bytes)
+
+
+def accept(
+    request: AssociateRequest, supported: Mapping[str, PresentationContext], max_pdu_bytes: int
+) -> Acceptance:
+    """Negotiate the presentation contexts and write the A-ASSOCIATE-AC.
+
+    Args:
+        request: What the peer proposed.
+        supported: What we accept, by abstract syntax.
+        max_pdu_bytes: Largest P-DATA-TF we take.
+
+    Raises:
+        ProtocolViolationError: The proposal can't be answered.
+    """
+    proposed = request.primitive.presentation_context_definition_list
+    wanted = {str(context.abstract_syntax) for context in proposed}
+    ours = [supported[uid] for uid in wanted if uid in supported]
+    with _hostile_bytes():
+        results, _roles = negotiate_as_acceptor(proposed, ours, {})
+        pdu = _associate_ac(request.primitive, results, max_pdu_bytes)
+    return Acceptance(
+        pdu=pdu,
+        contexts={
+            context.context_id: AcceptedContext(
+                abstract_syntax=str(context.abstract_syntax),
+                transfer_syntax=str(context.transfer_syntax[0]),
+            )
+            for context in results
+            if context.result == 0
+        },
+    )
+
+
+def reject(rejection: Rejection) -> bytes:
+    """Write an A-ASSOCIATE-RJ."""
+    primitive = A_ASSOCIATE()
+    primitive.result, primitive.result_source, primitive.diagnostic = rejection.value
+    return bytes(A_ASSOCIATE_RJ(primitive).encode())
+
+
+@contextmanager
+def _hostile_bytes() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # pynetdicom's codec raises anything on hostile bytes: struct, index, key and value errors.
+        raise ProtocolViolationError(
+            AbortReason.INVALID_PARAMETER, f"A-ASSOCIATE-RQ: {type(error).__name__}"
+        ) from error
+
+
+def _associate_ac(
+    request: A_ASSOCIATE, results: Iterable[PresentationContext], max_pdu_bytes: int
+) -> bytes:
+    primitive = A_ASSOCIATE()
+    primitive.application_context_name = request.application_context_name
+    primitive.calling_ae_title = request.calling_ae_title
+    primitive.called_ae_title = request.called_ae_title
+    primitive.result = 0
+    primitive.result_source = 1
+    primitive.presentation_context_definition_results_list = list(results)
+    primitive.user_information = [
+        *_own_user_information(max_pdu_bytes),
+        *_declined_window(request.user_information),
+    ]
+    return bytes(A_ASSOCIATE_AC(primitive).encode())
+
+
+def _own_user_information(max_pdu_bytes: int) -> list[object]:
+    length = MaximumLengthNotification()
+    length.maximum_length_received = max_pdu_bytes
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    version = ImplementationVersionNameNotification()
+    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    return [length, implementation, version]
+
+
+def _declined_window(user_information: Iterable[object]) -> list[object]:
+    """Answer a proposed asynchronous operations window with (1, 1): one operation at a time."""
+    if not any(
+        isinstance(item, AsynchronousOperationsWindowNegotiation) for item in user_information
+    ):
+        return []
+    return [AsynchronousOperationsWindowNegotiation()]

@@ -1,0 +1,129 @@
+"""One file of the spool as the threads see it: blocking, one call at a time, durable at the end."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sonogate.domain.identity import ObjectId
+from sonogate.errors import ReceiveError, SpoolFullError, SpoolWriteError
+from sonogate.settings import MIB
+
+SYNC_EVERY_BYTES: Final = 16 * MIB
+"""A long cine is synced while it arrives, so that little is left to wait for at its end."""
+
+Block = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpooledObject:
+    """A file that is durable under its name."""
+
+    object_id: ObjectId
+    spool_name: str
+    content_sha256: str  #: of the content without the head, lower-case hex
+    size_bytes: int  #: of the whole file
+
+
+class SpoolFile:
+    """Writes one object; every failure leaves no file behind."""
+
+    def __init__(self, object_id: ObjectId, spool_name: str, path: Path, head: bytes) -> None:
+        self.object_id = object_id
+        self.spool_name = spool_name
+        self._path = path
+        self._head = head
+        self._hash = hashlib.sha256()
+        self._descriptor: int | None = None
+        self._size_bytes = 0
+        self._unsynced_bytes = 0
+
+    def write(self, blocks: Iterable[Block]) -> None:
+        """Append blocks of content.
+
+        Raises:
+            SpoolFullError: The disk is full.
+            SpoolWriteError: The disk refused the bytes.
+        """
+        try:
+            self._append(blocks)
+        except OSError as error:
+            self.discard()
+            raise _as_receive_error(error) from error
+
+    def finish(self, blocks: Iterable[Block] = ()) -> SpooledObject:
+        """Append the last blocks, sync file and folder, and close.
+
+        Raises:
+            SpoolFullError: The disk is full.
+            SpoolWriteError: The disk refused the bytes.
+        """
+        try:
+            os.fsync(self._append(blocks))
+            self._close()
+            sync_folder(self._path.parent)
+        except OSError as error:
+            self.discard()
+            raise _as_receive_error(error) from error
+        return SpooledObject(
+            object_id=self.object_id,
+            spool_name=self.spool_name,
+            content_sha256=self._hash.hexdigest(),
+            size_bytes=self._size_bytes,
+        )
+
+    def discard(self) -> None:
+        """Close and remove the file; nothing happens if there is none."""
+        self._close()
+        self._path.unlink(missing_ok=True)
+
+    def _append(self, blocks: Iterable[Block]) -> int:
+        descriptor = self._descriptor
+        if descriptor is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            descriptor = self._descriptor = os.open(self._path, flags, 0o640)
+            self._write_all(descriptor, self._head)
+        for block in blocks:
+            self._hash.update(block)
+            self._write_all(descriptor, block)
+        if self._unsynced_bytes >= SYNC_EVERY_BYTES:
+            os.fdatasync(descriptor)
+            self._unsynced_bytes = 0
+        return descriptor
+
+    def _write_all(self, descriptor: int, block: Block) -> None:
+        with memoryview(block) as rest:
+            written = 0
+            while written < len(rest):
+                written += os.write(descriptor, rest[written:])
+        self._size_bytes += written
+        self._unsynced_bytes += written
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_bytes_of(folder: Path) -> int:
+    """Return the room left for us on a folder's disk."""
+    usage = os.statvfs(folder)
+    return usage.f_bavail * usage.f_frsize
+
+
+def _as_receive_error(error: OSError) -> ReceiveError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SpoolFullError()
+    return SpoolWriteError()
