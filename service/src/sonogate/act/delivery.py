@@ -1,8 +1,8 @@
 """Carry events from the outbox to webhooks: at least once, in order per study, never given up.
 
 The outbox is a table written in the transaction of the event itself, so a crash forgets nothing.
-Each webhook has a lane of its own: a slow or dead receiver holds up no other. Within a lane only the
-oldest undelivered event of each study is tried, so a receiver sees a study in order.
+Each webhook has a lane of its own: a slow or dead receiver holds up no other. Within a lane only
+the oldest undelivered event of each study is tried, so a receiver sees a study in order.
 """
 
 import asyncio
@@ -113,7 +113,7 @@ class Delivery:
         now = datetime.now(UTC)
         try:
             due = await self._database.read(
-                lambda tx: tx.deliveries.due(now, IN_FLIGHT, lane.webhook.url)
+                lambda tx: tx.deliveries.next_per_study(lane.webhook.url, now, IN_FLIGHT)
             )
         except Exception as error:  # noqa: BLE001 - boundary: a busy database must not end delivery
             log.error("outbox unreadable", exception_type=type(error).__name__)
