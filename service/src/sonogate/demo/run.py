@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +19,7 @@ from rich.progress import Progress
 from sonogate.app import Gate, running_gate
 from sonogate.demo.exam import EXAM, make_exam, names_of
 from sonogate.demo.objects import DicomFile, Found, find_objects
+from sonogate.demo.ports import is_free
 from sonogate.demo.sender import Peer, SendError, Sent, send_study
 from sonogate.demo.table import POLL_SECONDS, Board, Row, bar, fill, render
 from sonogate.errors import GateError
@@ -113,17 +113,6 @@ def _port(door: str, wanted: int | None, default: int, console: Console) -> int:
         return default
     console.print(f"{door} port {default} is taken; using a free one.")
     return 0
-
-
-def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Return whether a port can be bound now."""
-    with socket.socket() as door:
-        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            door.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 @asynccontextmanager

@@ -1,0 +1,244 @@
+"""The command line: `sonogate serve | demo | send | score | doctor | settings`.
+
+Exit codes: 0 done, 1 it failed (the message says what to do), 2 wrong usage.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from sonogate import __version__
+from sonogate.domain.verdict import Verdict
+from sonogate.errors import GateError
+from sonogate.settings import LogSettings, Settings, load, reference
+from sonogate.settings.loading import load_with_origins
+from sonogate.settings.sources import all_knobs
+
+FAILED, STOPPED = 1, 130
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="SonoGate, the ultrasound quality gate.",
+    pretty_exceptions_enable=False,
+)
+settings_app = typer.Typer(no_args_is_help=True, help="Show, check and explain the settings.")
+app.add_typer(settings_app, name="settings")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar="SONOGATE_CONFIG", help="TOML settings file."),
+]
+PathsArgument = Annotated[list[Path], typer.Argument(help="Files, or folders to walk.")]
+
+
+@app.command()
+def serve(config: ConfigOption = None) -> None:
+    """Run the gate until it is told to stop (Ctrl-C or SIGTERM)."""
+    from sonogate.observe import logs
+
+    settings = load(config)
+    logs.configure(settings.log)
+    _until_stopped(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from sonogate.app import running_gate
+
+    async with running_gate(settings) as gate:
+        listener = settings.listener
+        typer.echo(
+            f"DICOM {listener.ae_title}@{listener.host}:{gate.dicom_port}   page {gate.url}",
+            err=True,
+        )
+        await asyncio.Event().wait()
+
+
+def _until_stopped(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; Ctrl-C and SIGTERM cancel it, so that everything is put away."""
+
+    async def guarded() -> Any:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        await asyncio.wait([task])
+        return None if task.cancelled() else task.result()
+
+    return asyncio.run(guarded())
+
+
+@app.command()
+def demo(
+    *,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", exists=True, help="Send the DICOM objects under this folder."),
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Exit after the table; 1 if a verdict is missing.")
+    ] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep the demo's data here; else it goes with the demo.")
+    ] = None,
+    dicom_port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
+    http_port: Annotated[int | None, typer.Option(min=0, max=65535)] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Start a gate, send it an exam over DICOM, show the verdicts, and keep serving."""
+    from sonogate.demo.run import Wishes, run_demo
+    from sonogate.observe import logs
+
+    logs.configure(LogSettings(level="error", form="console"))
+    wishes = Wishes(
+        source=source, once=once, data_dir=data_dir, dicom_port=dicom_port, http_port=http_port
+    )
+    complete = _until_stopped(run_demo(load(config), wishes, Console()))
+    if not complete:
+        raise typer.Exit(STOPPED if complete is None else FAILED)
+
+
+@app.command()
+def send(
+    paths: PathsArgument,
+    to: Annotated[str, typer.Option(help="HOST:PORT of the receiver.")],
+    called_ae: Annotated[str, typer.Option(help="AE title of the receiver.")],
+    calling_ae: Annotated[str, typer.Option(help="Our AE title.")] = "SONOGATE",
+) -> None:
+    """Send DICOM objects by C-STORE, each in the transfer syntax it has."""
+    from sonogate.demo.objects import find_objects
+    from sonogate.demo.sender import Peer, Sent, send_study
+
+    host, _, port = to.rpartition(":")
+    if not host or not port.isdigit():
+        raise typer.BadParameter(
+            f"{to!r} is not HOST:PORT, like 127.0.0.1:11112", param_hint="--to"
+        )
+    peer = Peer(host=host.strip("[]"), port=int(port), called_ae=called_ae, calling_ae=calling_ae)
+    found = find_objects(paths)
+    for path, reason in found.skipped.items():
+        typer.echo(f"skipped {path}: {reason}", err=True)
+    if not found.files:
+        raise GateError("No DICOM object to send; give Part 10 files or folders that hold some.")
+    results: list[Sent] = []
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        sending = progress.add_task(f"Sending to {peer}", total=len(found.files))
+
+        def note(sent: Sent) -> None:
+            results.append(sent)
+            progress.advance(sending)
+
+        for files in found.by_study().values():
+            send_study(files, peer, note)
+    for sent in results:
+        typer.echo(f"{sent.file.path}: {sent.detail} ({sent.seconds:.3f} s)")
+    refused = [sent for sent in results if not sent.is_kept]
+    if refused:
+        raise GateError(f"{len(refused)} of {len(results)} objects were not kept by {peer}.")
+
+
+@app.command()
+def score(
+    *,
+    paths: PathsArgument,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line: path and verdict.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Judge DICOM objects and PNG, JPEG or WebP images here, without a server."""
+    from sonogate.offline import judge_files
+
+    n_judged = 0
+    for judged in judge_files(paths, load(config)):
+        if judged.verdict is None:
+            typer.echo(f"skipped {judged.path}: {judged.skipped}", err=True)
+            continue
+        n_judged += 1
+        line = json.dumps(judged.to_json()) if as_json else _line(judged.path, judged.verdict)
+        typer.echo(line)
+    if not n_judged:
+        raise GateError("Nothing to judge: give DICOM objects, PNG, JPEG or WebP images.")
+
+
+def _line(path: Path, verdict: Verdict) -> str:
+    word = verdict.band.value if verdict.band else verdict.status.replace("_", " ")
+    quality = "" if verdict.quality is None else f" {verdict.quality:.0f}"
+    said = " ".join(part for part in (verdict.reason, verdict.action) if part)
+    return f"{path}: {word}{quality}. {said}".rstrip()
+
+
+@app.command()
+def doctor(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Look at this machine and these settings, and say in plain words what is wrong."""
+    from sonogate.doctor import Level, examine
+    from sonogate.observe import logs
+
+    logs.configure(LogSettings(level="error", form="console"))
+    worst = Level.OK
+    for finding in examine(load(config)):
+        typer.echo(json.dumps(finding.to_json()) if as_json else finding.to_line())
+        worst = max(worst, finding.level)
+    if worst is Level.FAIL:
+        raise typer.Exit(FAILED)
+
+
+@settings_app.command("show")
+def settings_show(config: ConfigOption = None) -> None:
+    """Print every value in force and where it came from; secrets stay hidden."""
+    loaded = load_with_origins(config)
+    width = max(len(knob.key) for knob in all_knobs())
+    for knob in all_knobs():
+        value = reference.shown(knob, loaded.settings)
+        typer.echo(f"{knob.key:<{width}}  {value}  ({loaded.origins[knob.key]})")
+
+
+@settings_app.command("check")
+def settings_check(config: ConfigOption = None) -> None:
+    """Check the settings file and the environment; start nothing."""
+    load(config)
+    typer.echo("The settings are right.")
+
+
+@settings_app.command("docs")
+def settings_docs() -> None:
+    """Print the reference page (docs/reference/settings.md)."""
+    typer.echo(reference.markdown(), nl=False)
+
+
+@settings_app.command("example")
+def settings_example() -> None:
+    """Print a commented settings file with every key (deploy/sonogate.example.toml)."""
+    typer.echo(reference.example_toml(), nl=False)
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    *,
+    show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """SonoGate, the ultrasound quality gate."""
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; what can go wrong on purpose is one message, never a traceback."""
+    try:
+        app(args=arguments)
+    except GateError as error:
+        typer.echo(f"sonogate: {error}", err=True)
+        sys.exit(FAILED)

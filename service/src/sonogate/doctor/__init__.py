@@ -1,0 +1,17 @@
+"""Look at the machine and the settings, and say in plain words what is wrong and what to do."""
+
+from collections.abc import Iterator
+
+from sonogate.doctor import disk, doors, model
+from sonogate.doctor.check import Check, Level
+from sonogate.settings import Settings
+
+__all__ = ["Check", "Level", "examine"]
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Run every check; nothing that is found wrong ends the examination."""
+    yield from doors.checks(settings)
+    yield from disk.checks(settings)
+    yield from model.checks(settings)
+    yield from doors.senders(settings)

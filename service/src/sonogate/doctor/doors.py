@@ -1,0 +1,166 @@
+"""Are the two doors free, or is it our own gate that stands in them? Does it answer a cart?"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sonogate.demo.ports import is_free
+from sonogate.demo.sender import Peer, SendError, echo
+from sonogate.doctor.check import Check, fail, ok, warn
+from sonogate.domain.instance import Kept, ReceivedInstance
+from sonogate.errors import GateError
+from sonogate.observe.metrics import Metrics
+from sonogate.receive.listener import Listener
+from sonogate.receive.spool import Spool
+from sonogate.settings import LOOPBACK_HOSTS, Settings
+
+HTTP_SECONDS = 3.0
+CALLING_AE = "SONOGATE_DOCTOR"
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """Look at the AE title, both ports, and send a C-ECHO."""
+    yield _ae_title(settings)
+    runs = _answers(settings)
+    yield _dicom_port(settings)
+    yield _http_port(settings, runs=runs)
+    yield _c_echo(settings, runs=runs)
+
+
+def _ae_title(settings: Settings) -> Check:
+    listener = settings.listener
+    said = f"carts send to {listener.ae_title}@{listener.host}:{listener.port}"
+    if listener.host not in LOOPBACK_HOSTS and not listener.allowed_calling_aes:
+        return warn(
+            "AE title",
+            f"{said}, but beyond loopback no sender is admitted",
+            "name the carts' AE titles in listener.allowed_calling_aes",
+        )
+    if listener.host in LOOPBACK_HOSTS:
+        said += " (this machine only; set listener.host to let carts in)"
+    return ok("AE title", said)
+
+
+def _peer(settings: Settings, port: int | None = None) -> Peer:
+    host = settings.listener.host
+    allowed = settings.listener.allowed_calling_aes
+    return Peer(
+        host="127.0.0.1" if host in ("0.0.0.0", "::") else host,  # noqa: S104 - reads, binds nothing
+        port=settings.listener.port if port is None else port,
+        called_ae=settings.listener.ae_title,
+        calling_ae=allowed[0] if allowed else CALLING_AE,
+    )
+
+
+def _dicom_port(settings: Settings) -> Check:
+    port, host = settings.listener.port, settings.listener.host
+    if port == 0:
+        return ok("DICOM port", "a free one is picked at each start")
+    if is_free(port, host):
+        return ok("DICOM port", f"{port} is free")
+    try:
+        echo(_peer(settings))
+    except SendError:
+        return fail(
+            "DICOM port",
+            f"{port} is held by something that does not answer a C-ECHO as {host}",
+            "stop that program, or set listener.port",
+        )
+    return ok("DICOM port", f"a DICOM node answers on {port}")
+
+
+def _http_port(settings: Settings, *, runs: bool) -> Check:
+    port, host = settings.http.port, settings.http.host
+    if port == 0:
+        return ok("HTTP port", "a free one is picked at each start")
+    if runs:
+        return ok("HTTP port", f"the gate answers on {port}")
+    if is_free(port, host):
+        return ok("HTTP port", f"{port} is free")
+    return fail(
+        "HTTP port", f"{port} is held by another program", "stop that program, or set http.port"
+    )
+
+
+def _c_echo(settings: Settings, *, runs: bool) -> Check:
+    try:
+        if runs and settings.listener.port:
+            seconds, whom = echo(_peer(settings)), "the running gate"
+        else:
+            seconds, whom = asyncio.run(_echo_to_own(settings)), "a listener started for this check"
+    except (GateError, OSError) as error:
+        return fail("C-ECHO", f"no answer: {error}", "see the DICOM port and AE title lines above")
+    return ok("C-ECHO", f"{whom} answered after {seconds * 1000:.0f} ms")
+
+
+class _NoKeeper:
+    """Keeps nothing: the check only says hello."""
+
+    async def keep(self, instance: ReceivedInstance) -> Kept:
+        """Refuse; a C-ECHO never comes here."""
+        raise GateError(f"{instance.object_id} was not expected")
+
+
+async def _echo_to_own(settings: Settings) -> float:
+    own = settings.listener.model_copy(update={"port": 0, "host": "127.0.0.1"})
+    with tempfile.TemporaryDirectory(prefix="sonogate-doctor-") as folder:
+        spool = Spool(Path(folder), settings.spool, own)
+        listener = Listener(own, spool, _NoKeeper(), Metrics())
+        await listener.start()
+        try:
+            here = settings.model_copy(update={"listener": own})
+            return await asyncio.to_thread(echo, _peer(here, listener.port))
+        finally:
+            await listener.stop()
+
+
+def senders(settings: Settings) -> Iterator[Check]:
+    """Ask a running gate which carts send late or have a wrong clock."""
+    if not _answers(settings):
+        return
+    answer = _get(settings, "/v1/senders")
+    if answer is None or not answer.is_success:
+        yield warn(
+            "senders", "the gate did not say how carts send", "set http.token for this check"
+        )
+        return
+    advised = [one for one in answer.json() if one.get("advice")]
+    for sender in advised:
+        yield warn(f"sender {sender['calling_ae']}", _late(sender), sender["advice"])
+    if not advised:
+        yield ok("senders", "no cart sends late")
+
+
+def _late(sender: dict[str, Any]) -> str:
+    if sender.get("clock_skewed"):
+        return "its clock is wrong"
+    return f"images come {sender.get('sends_late_seconds') or 0:.0f} s after they were taken"
+
+
+def _answers(settings: Settings) -> bool:
+    answer = _get(settings, "/health/live")
+    return answer is not None and answer.is_success
+
+
+def _get(settings: Settings, path: str) -> httpx.Response | None:
+    http = settings.http
+    if http.port == 0:
+        return None
+    scheme = "https" if http.tls_certificate else "http"
+    host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - reads only
+    headers = {"Authorization": f"Bearer {http.token.get_secret_value()}"} if http.token else {}
+    try:
+        # Our own certificate names the gate's public host, not the loopback asked here.
+        return httpx.get(
+            f"{scheme}://{host}:{http.port}{path}",
+            headers=headers,
+            timeout=HTTP_SECONDS,
+            trust_env=False,
+            verify=False,  # noqa: S501
+        )
+    except httpx.HTTPError:
+        return None
