@@ -98,7 +98,7 @@ def check_page(luma: NDArray[np.uint8], overlay: Overlay, *, sector_found: bool)
     """
     counts = np.bincount(luma.ravel(), minlength=256)
     paper = int(counts[64:].max()) > PAPER_SHARE * luma.size
-    if paper or (not sector_found and overlay.glyphs >= PAGE_GLYPHS):
+    if paper or (not sector_found and overlay.n_letters >= PAGE_GLYPHS):
         raise NotApplicableError("report_page")
 
 

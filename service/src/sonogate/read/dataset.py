@@ -24,7 +24,6 @@ MAX_VALUE_BYTES = 1024 * 1024
 #: Elements of one data set; a real ultrasound header has a few hundred.
 MAX_ELEMENTS = 50_000
 PIXEL_GROUP = 0x7FE0
-EXTENDED_OFFSETS, EXTENDED_LENGTHS = 0x7FE00001, 0x7FE00002
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 UNDEFINED_LENGTH = 0xFFFFFFFF
 SPECIFIC_CHARACTER_SET = 0x00080005
@@ -109,9 +108,7 @@ def _parse_dataset(stream: BoundedStream, parsed: ParsedObject) -> None:
         if tag in PIXEL_TAGS:
             defined = None if length == UNDEFINED_LENGTH else length
             place.append(PixelPlace(int(tag), stream.tell(), defined))
-        return tag in PIXEL_TAGS or (
-            tag.group >= PIXEL_GROUP and tag not in (EXTENDED_OFFSETS, EXTENDED_LENGTHS)
-        )
+        return tag in PIXEL_TAGS or tag.group > PIXEL_GROUP
 
     elements = _Elements(
         stream,

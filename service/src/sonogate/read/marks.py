@@ -1,12 +1,48 @@
-"""Measurement marks: plus signs and crosses that a scanner sets at the ends of a distance."""
+"""Marks with a form of their own: the plus signs and crosses of a measurement, and grey bars."""
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+Luma = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+EIGHT = np.ones((3, 3), dtype=np.bool_)
 SHORTEST = 6
+WHITE = 215
+LIT = 24
 
 
-def is_cross(shape: NDArray[np.bool_], longest: int) -> bool:
+def find_crosses(luma: Luma, colour: Mask, screen_side: int) -> Mask:
+    """Return plus signs and diagonal crosses, white or coloured, whole or with an open middle.
+
+    Args:
+        luma: (height, width).
+        colour: (height, width) saturated pixels.
+        screen_side: longer side of the whole frame, by which marks are scaled.
+    """
+    longest = max(14, screen_side // 24)
+    found = np.zeros(luma.shape, dtype=np.bool_)
+    white = luma >= WHITE
+    closed = ndimage.binary_closing(white, EIGHT, iterations=2)
+    for drawn in (white, closed, colour):
+        for box, shape in _parts(drawn):
+            if is_cross(shape, longest):
+                found[box] |= shape
+    return found
+
+
+def _parts(mask: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+    labels, _ = ndimage.label(mask, EIGHT)
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        rows, columns = box[0], box[1]
+        if rows.stop - rows.start >= SHORTEST and columns.stop - columns.start >= SHORTEST:
+            yield (rows, columns), labels[rows, columns] == label
+
+
+def is_cross(shape: Mask, longest: int) -> bool:
     """Whether a connected shape, cut to its bounding box, is a plus sign or a diagonal cross.
 
     Args:
@@ -21,7 +57,7 @@ def is_cross(shape: NDArray[np.bool_], longest: int) -> bool:
     return _is_plus(shape) or _is_diagonal(shape)
 
 
-def _is_plus(shape: NDArray[np.bool_]) -> bool:
+def _is_plus(shape: Mask) -> bool:
     height, width = shape.shape
     row = shape[height // 2 - 1 : height // 2 + 2].any(axis=0).mean()
     column = shape[:, width // 2 - 1 : width // 2 + 2].any(axis=1).mean()
@@ -35,18 +71,46 @@ def _is_plus(shape: NDArray[np.bool_]) -> bool:
     return bool(row > 0.9 and column > 0.9 and max(c.mean() for c in corners) < 0.15)
 
 
-def _is_diagonal(shape: NDArray[np.bool_]) -> bool:
+def _is_diagonal(shape: Mask) -> bool:
     height, width = shape.shape
     side = max(height, width)
     rows = np.linspace(0, height - 1, side).round().astype(int)
     columns = np.linspace(0, width - 1, side).round().astype(int)
     falling, rising = shape[rows, columns], shape[rows, columns[::-1]]
     third_h, third_w = height // 3, width // 3
+    depth_h, depth_w = max(1, third_h // 2), max(1, third_w // 2)
     middles = (
-        shape[: max(1, third_h // 2), third_w:-third_w],
-        shape[-max(1, third_h // 2) :, third_w:-third_w],
-        shape[third_h:-third_h, : max(1, third_w // 2)],
-        shape[third_h:-third_h, -max(1, third_w // 2) :],
+        shape[:depth_h, third_w:-third_w],
+        shape[-depth_h:, third_w:-third_w],
+        shape[third_h:-third_h, :depth_w],
+        shape[third_h:-third_h, -depth_w:],
     )
     empty = max(m.mean() if m.size else 1.0 for m in middles) < 0.2
     return bool(falling.mean() > 0.85 and rising.mean() > 0.85 and empty)
+
+
+def find_bars(luma: Luma, screen_side: int) -> Mask:
+    """Return upright grey bars: narrow, filled, every row of one grey, from light to dark or back.
+
+    Args:
+        luma: (height, width).
+        screen_side: longer side of the whole frame.
+    """
+    found = np.zeros(luma.shape, dtype=np.bool_)
+    widest = max(10, screen_side // 25)
+    for (rows, columns), shape in _parts(luma > LIT):
+        height, width = shape.shape
+        if width <= widest and height >= 3 * width and shape.mean() > 0.9:
+            if _is_ramp(luma[rows, columns]):
+                below = slice(rows.start, min(luma.shape[0], rows.stop + height))
+                found[below, columns] |= luma[below, columns] > 0
+                found[rows, columns] = True
+    return found
+
+
+def _is_ramp(bar: Luma) -> bool:
+    core = bar[:, 1:-1] if bar.shape[1] > 4 else bar
+    even = float(np.median(core.std(axis=1))) < 6
+    steps = np.diff(np.median(core, axis=1))
+    one_way = max(float((steps >= -2).mean()), float((steps <= 2).mean())) > 0.95
+    return even and one_way and float(np.ptp(np.median(core, axis=1))) > 60

@@ -15,6 +15,8 @@ from sonogate.read.layout import MAX_FRAME_PIXELS
 
 PILLOW_FORMATS = {MediaType.PNG: "PNG", MediaType.JPEG: "JPEG", MediaType.WEBP: "WEBP"}
 THUMBNAIL_SIDE = 320
+#: Grey above which a pixel is lit, and the lit share of an image that fills its frame.
+LIT, LEAST_LIT = 16, 0.35
 FINGERPRINT_SIDE = 32
 DEEP_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 
@@ -64,13 +66,28 @@ def thumbnail_png(stack: FrameStack, row: int) -> bytes:
         stack: of `read_frames`.
         row: index into `stack.frames`.
     """
-    hidden = ndimage.binary_dilation(stack.overlay_mask, iterations=1)
-    shown = np.where(stack.scan_mask & ~hidden, stack.frames[row], 0).astype(np.uint8)
+    visible = stack.scan_mask & ~ndimage.binary_dilation(stack.overlay_mask, iterations=1)
+    if stack.scan_mask.all() and not _fills_its_frame(stack.frames[row], visible):
+        visible = visible & _echoes(stack.frames[row])
+    shown = np.where(visible, stack.frames[row], 0).astype(np.uint8)
     image = Image.fromarray(shown)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     out = BytesIO()
     image.save(out, "PNG")
     return out.getvalue()
+
+
+def _fills_its_frame(frame: NDArray[np.uint8], visible: NDArray[np.bool_]) -> bool:
+    """Whether an image without a border is seen, not a dark screen on which letters may stand."""
+    return float((frame[visible] > LIT).mean()) > LEAST_LIT if visible.any() else False
+
+
+def _echoes(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return only what is broader than letters: on a dark screen nothing else is shown."""
+    side = max(9, max(frame.shape) // 40)
+    broad = ndimage.grey_opening(frame, size=(side, side)) > LIT
+    grown: NDArray[np.bool_] = ndimage.binary_dilation(broad, iterations=2)
+    return grown
 
 
 def fingerprint(stack: FrameStack, row: int) -> bytes:

@@ -16,8 +16,10 @@ from sonogate.read.header import whole_number
 
 TWO_D, M_MODE, SPECTRAL = 1, 2, 3  #: Region Spatial Format
 TISSUE, COLOUR_FLOW = 1, 2  #: Region Data Type
-#: Part of a declared rectangle that must lie inside the frame to be believed.
+#: Part of a declared rectangle that must lie inside the frame to be believed: less where it leaves
+#: by one edge only, since then the frame was cut, and was not resized.
 LEAST_INSIDE = 0.9
+LEAST_INSIDE_OF_CUT = 0.5
 #: A tissue region smaller than this part of the largest one is an inset.
 LEAST_OF_LARGEST = 0.25
 LEAST_SIDE = 32
@@ -54,8 +56,10 @@ def _declared(item: Dataset, height: int, width: int) -> DeclaredRegion | None:
     if spatial_format is None or x0 is None or y0 is None or x1 is None or y1 is None:
         return None
     inside = _clipped(x0, y0, x1, y1, height=height, width=width)
+    edges_left = sum((x0 < 0, y0 < 0, x1 > width, y1 > height))
+    least = LEAST_INSIDE_OF_CUT if edges_left == 1 else LEAST_INSIDE
     declared_area = (x1 + 1 - x0) * (y1 + 1 - y0)
-    if inside is None or inside.width * inside.height < LEAST_INSIDE * declared_area:
+    if inside is None or inside.width * inside.height < least * declared_area:
         return None
     return DeclaredRegion(spatial_format, data_type or 0, inside)
 

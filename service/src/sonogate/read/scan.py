@@ -5,19 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sonoquality.preprocess import scan_mask
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
 from sonogate.read.classify import check_colour, check_page, check_size
 from sonogate.read.colour import Picture, luma_of
 from sonogate.read.overlay import Overlay, coloured, find_overlay
+from sonogate.read.sector import find_sector
 
+Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-
-#: Lit part of a mask below which no sector was found and the mask is a mere rectangle.
-LEAST_LIT = 0.12
-LIT = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,47 +75,37 @@ def assemble(
     overlay = find_overlay(frames.min(axis=0), colour, scene.screen_side)
     brightest = frames.max(axis=0)
     mask = _scan(brightest, overlay, scene)
-    found = sector_found(brightest, mask, overlay)
-    if not scene.images:
-        check_page(brightest, overlay, sector_found=found)
     check_size(mask, scene.reduce)
+    if not scene.images:
+        check_page(brightest, overlay, sector_found=not mask.all())
     check_colour(mask, overlay)
-    overlay_mask = _with_furniture(overlay.mask, scene)
-    if not found and not scene.images:
-        # Nothing tells an image from letters here: what shines is not shown to anyone.
-        overlay_mask = overlay_mask | (brightest > LIT)
     return FrameStack(
         frames=frames,
         scan_mask=mask,
-        overlay_mask=overlay_mask,
+        overlay_mask=_with_furniture(overlay.mask, scene),
         frame_numbers=frame_numbers,
         n_total=n_total,
         region=scene.crop,
-        has_calipers=overlay.has_calipers,
+        has_calipers=bool((overlay.crosses & mask).any()),
         header=header,
     )
 
 
-def _scan(luma: NDArray[np.uint8], overlay: Overlay, scene: Scene) -> Mask:
-    """Find the scan in each declared image, or in the whole frame. Flow is evidence of a scan."""
-    no_evidence = overlay.mask & ~overlay.flow
+def _scan(luma: Luma, overlay: Overlay, scene: Scene) -> Mask:
+    """Find the scan in each declared image, or in the whole frame. A colour box is part of it."""
+    evidence = np.where(overlay.colour_boxes, np.uint8(255), luma)
+    no_evidence = overlay.no_evidence
     if not scene.images:
-        return scan_mask(luma, no_evidence)
+        return find_sector(evidence, no_evidence, declared=False)
     mask = np.zeros(luma.shape, dtype=np.bool_)
     for image in scene.images:
         part = scene.within(image)
-        mask[part] |= scan_mask(
-            np.ascontiguousarray(luma[part]), np.ascontiguousarray(no_evidence[part])
+        mask[part] |= find_sector(
+            np.ascontiguousarray(evidence[part]),
+            np.ascontiguousarray(no_evidence[part]),
+            declared=True,
         )
     return mask
-
-
-def sector_found(luma: NDArray[np.uint8], mask: Mask, overlay: Overlay) -> bool:
-    """Whether the mask rests on echoes, and is not the rectangle given for want of any."""
-    if not mask.all():
-        return True
-    lit = (luma > LIT) & ~(overlay.mask & ~overlay.flow)
-    return float(lit.mean()) >= LEAST_LIT
 
 
 def _with_furniture(mask: Mask, scene: Scene) -> Mask:

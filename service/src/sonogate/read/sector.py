@@ -1,0 +1,80 @@
+"""Where the scan lies: the echoes' sector, else the scanner's own black, else the declared image.
+
+Many scanners store the ground of the sector one grey level above the screen around it. Where a
+probe in air or a lost contact leaves next to no echo, that step still outlines the scan.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from sonoquality.preprocess import scan_mask
+
+Luma = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+#: Echoes that cover less of the outlined ground than this do not tell how large the scan is.
+LEAST_OF_GROUND = 0.75
+#: Echoes that cover less of a declared image than this do not tell either.
+LEAST_OF_DECLARED = 0.25
+#: A ground is believed if it fills its rows and columns, as every scan format does.
+LEAST_SOLIDITY = 0.94
+LEAST_GROUND = 0.15
+EIGHT = np.ones((3, 3), dtype=np.bool_)
+
+
+def find_sector(luma: Luma, no_evidence: Mask, *, declared: bool) -> Mask:
+    """Find where tissue echoes may be.
+
+    Args:
+        luma: (height, width); for a cine the maximum over its frames.
+        no_evidence: furniture, which tells nothing of the scan.
+        declared: the header says that all of `luma` is a B-mode image.
+
+    Returns:
+        (height, width) mask, never empty.
+    """
+    mask: Mask = scan_mask(luma, no_evidence)
+    ground = _ground(luma, no_evidence)
+    if ground is not None and not mask.all():
+        overlap = float((mask & ground).sum()) / max(1, int(mask.sum()))
+        if overlap > 0.85 and mask.sum() < LEAST_OF_GROUND * ground.sum():
+            return ground
+    elif ground is not None and _is_mere_rectangle(luma, no_evidence):
+        return ground
+    if declared and mask.mean() < LEAST_OF_DECLARED:
+        return np.ones(luma.shape, dtype=np.bool_)
+    return mask
+
+
+def _is_mere_rectangle(luma: Luma, no_evidence: Mask) -> bool:
+    return float(((luma > 16) & ~no_evidence).mean()) < 0.35
+
+
+def _ground(luma: Luma, no_evidence: Mask) -> Mask | None:
+    """Return the part that is lighter than the screen's black, if it has the form of a scan."""
+    border = np.concatenate([luma[0], luma[-1], luma[:, 0], luma[:, -1]])
+    black = int(np.bincount(border, minlength=256).argmax())
+    if black > 32:
+        return None
+    lighter = (luma > black) & ~no_evidence
+    lighter = ndimage.binary_opening(lighter, EIGHT)
+    labels, n_parts = ndimage.label(lighter)
+    if n_parts == 0:
+        return None
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    part: Mask = ndimage.binary_fill_holes(labels == int(sizes.argmax()))
+    if not LEAST_GROUND < part.mean() < 0.98 or _solidity(part) < LEAST_SOLIDITY:
+        return None
+    return part
+
+
+def _solidity(part: Mask) -> float:
+    """Return how much of the gaps within rows and within columns the part fills, the worse of both."""
+    return min(_filled_share(part), _filled_share(part.T))
+
+
+def _filled_share(part: Mask) -> float:
+    lines = part[part.any(axis=1)]
+    first, last = lines.argmax(axis=1), lines.shape[1] - 1 - lines[:, ::-1].argmax(axis=1)
+    return float(lines.sum() / (last - first + 1).sum())
