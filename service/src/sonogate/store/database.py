@@ -17,9 +17,10 @@ from sqlalchemy import Engine
 from sonogate.errors import SpoolWriteError
 from sonogate.store.dialects import database_file, make_reader_engine, make_writer_engine
 from sonogate.store.migrate import migrate
-from sonogate.store.records import DeliveryTargets
 from sonogate.store.transaction import Transaction
 from sonogate.store.writer import GroupWriter, Request
+
+__all__ = ["Database", "Transaction"]
 
 N_READERS = 4
 
@@ -31,12 +32,10 @@ class Database:
 
     Args:
         url: an SQLAlchemy URL, `sqlite:///folder/file.db` or `postgresql+psycopg://...`.
-        targets: receivers for whom a delivery is written with each event.
     """
 
-    def __init__(self, url: str, targets: DeliveryTargets | None = None) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self._targets = targets or DeliveryTargets()
         self._on_event: list[Callable[[int], None]] = []
         self._writer: GroupWriter | None = None
 
@@ -46,7 +45,7 @@ class Database:
         self._readers = ThreadPoolExecutor(N_READERS, thread_name_prefix="sonogate-reader")
         self._write_engine = await self._loop.run_in_executor(self._readers, self._prepare)
         self._read_engine = make_reader_engine(self._url, N_READERS)
-        self._writer = GroupWriter(self._write_engine, self._targets, self._answered)
+        self._writer = GroupWriter(self._write_engine, self._answered)
         self._writer.start()
 
     async def close(self) -> None:
@@ -89,7 +88,7 @@ class Database:
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         with self._read_engine.begin() as connection:
-            return work(Transaction(connection, self._targets))
+            return work(Transaction(connection))
 
     def _prepare(self) -> Engine:
         path = database_file(self._url)

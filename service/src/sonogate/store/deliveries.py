@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 
 from sonogate.store.events import to_event
 from sonogate.store.records import Delivery
@@ -17,6 +17,31 @@ class Deliveries:
 
     def due(self, now: datetime, limit: int) -> list[Delivery]:
         """Return deliveries whose next attempt is due, oldest event first."""
+        return self._where(
+            deliveries.c.delivered_at.is_(None), deliveries.c.next_attempt_at <= now, limit=limit
+        )
+
+    def next_per_lane(self, target_url: str, now: datetime, limit: int) -> list[Delivery]:
+        """Return what one receiver may get now: of each lane only the oldest owed, if it is due.
+
+        A later event of a study waits for the earlier one, so that receivers see studies in order.
+        """
+        earlier = deliveries.alias()
+        waits_for_another = exists().where(
+            earlier.c.delivered_at.is_(None),
+            earlier.c.target_url == deliveries.c.target_url,
+            earlier.c.lane == deliveries.c.lane,
+            earlier.c.id < deliveries.c.id,
+        )
+        return self._where(
+            deliveries.c.delivered_at.is_(None),
+            deliveries.c.target_url == target_url,
+            deliveries.c.next_attempt_at <= now,
+            ~waits_for_another,
+            limit=limit,
+        )
+
+    def _where(self, *conditions: ColumnElement[bool], limit: int) -> list[Delivery]:
         rows = self._connection.execute(
             select(
                 events,
@@ -27,7 +52,7 @@ class Deliveries:
                 deliveries.c.created_at,
             )
             .join(events, events.c.id == deliveries.c.event_id)
-            .where(deliveries.c.delivered_at.is_(None), deliveries.c.next_attempt_at <= now)
+            .where(*conditions)
             .order_by(deliveries.c.event_id, deliveries.c.id)
             .limit(limit)
         )
@@ -64,14 +89,6 @@ class Deliveries:
             .where(deliveries.c.id == delivery_id, deliveries.c.delivered_at.is_(None))
             .values(next_attempt_at=max(now, next_attempt_at), attempts=deliveries.c.attempts + 1)
         )
-
-    def next_due_at(self) -> datetime | None:
-        """Return when the next attempt is due; None if nothing is owed."""
-        return self._connection.execute(
-            select(func.min(deliveries.c.next_attempt_at)).where(
-                deliveries.c.delivered_at.is_(None)
-            )
-        ).scalar()
 
     def backlog(self) -> tuple[int, datetime | None]:
         """Return how many are owed, and since when the oldest is."""

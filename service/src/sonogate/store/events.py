@@ -13,9 +13,8 @@ from sonogate.store.tables import deliveries, events
 class Events:
     """The table `events`."""
 
-    def __init__(self, connection: Connection, targets: DeliveryTargets) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._targets = targets
         self.last_appended: int | None = None  #: newest id of this transaction
 
     def append(
@@ -23,6 +22,7 @@ class Events:
         kind: EventKind,
         at: datetime,
         body: Body,
+        targets: DeliveryTargets,
         *,
         study_uid: str | None = None,
         object_id: str | None = None,
@@ -40,24 +40,25 @@ class Events:
         )
         (event_id,) = result.inserted_primary_key or (0,)
         self.last_appended = event_id
-        self._owe(event_id, kind, at)
+        lane = study_uid or object_id or ""
+        for target in targets.targets:
+            if kind.value in target.kinds:
+                self._owe(event_id, target.url, lane, at)
         return event_id
 
-    def _owe(self, event_id: int, kind: EventKind, at: datetime) -> None:
-        for target in self._targets.targets:
-            if kind.value not in target.kinds:
-                continue
-            self._connection.execute(
-                insert(deliveries),
-                {
-                    "event_id": event_id,
-                    "target_url": target.url,
-                    "idempotency_key": new_object_id(),
-                    "attempts": 0,
-                    "created_at": at,
-                    "next_attempt_at": at,
-                },
-            )
+    def _owe(self, event_id: int, target_url: str, lane: str, at: datetime) -> None:
+        self._connection.execute(
+            insert(deliveries),
+            {
+                "event_id": event_id,
+                "target_url": target_url,
+                "lane": lane,
+                "idempotency_key": new_object_id(),
+                "attempts": 0,
+                "created_at": at,
+                "next_attempt_at": at,
+            },
+        )
 
     def after(self, event_id: int, limit: int) -> list[Event]:
         """Return events newer than `event_id`, oldest first."""

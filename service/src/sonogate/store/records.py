@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from sonogate.domain.instance import Header, ReceivedInstance
 from sonogate.domain.study import StudyStatus
 from sonogate.domain.verdict import Band, Verdict
+from sonogate.settings import WebhookSettings
 
 Body = Mapping[str, Any]
 
@@ -80,6 +81,7 @@ class StudyRow:
     status: StudyStatus
     opened_at: datetime
     last_received_at: datetime
+    last_judged_at: datetime  #: quiet is counted from here
     closed_at: datetime | None = None
     closed_by: str | None = None
     reopened: int = 0
@@ -185,6 +187,16 @@ class DeliveryTargets:
     """Every receiver; a delivery per receiver is written with the event, in its transaction."""
 
     targets: tuple[DeliveryTarget, ...] = ()
+
+    @classmethod
+    def from_settings(cls, webhooks: tuple[WebhookSettings, ...]) -> Self:
+        """Make the targets of the webhooks in the settings."""
+        return cls(
+            targets=tuple(
+                DeliveryTarget(url=webhook.url, kinds=frozenset(webhook.events))
+                for webhook in webhooks
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

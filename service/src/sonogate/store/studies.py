@@ -45,6 +45,7 @@ class StudyRows:
                 "status": study.status.value,
                 "opened_at": study.opened_at,
                 "last_received_at": study.last_received_at,
+                "last_judged_at": study.last_judged_at,
                 "reopened": study.reopened,
                 "n_instances": study.n_instances,
             },
@@ -60,6 +61,7 @@ class StudyRows:
                 exam_type=study.exam_type,
                 status=study.status.value,
                 last_received_at=study.last_received_at,
+                last_judged_at=study.last_judged_at,
                 closed_at=study.closed_at,
                 closed_by=study.closed_by,
                 reopened=study.reopened,
@@ -77,7 +79,7 @@ class StudyRows:
         return [_to_study(row) for row in self._connection.execute(statement.limit(limit))]
 
     def quiet_since(self, status: StudyStatus, cutoff: datetime, limit: int) -> list[StudyRow]:
-        """Return studies quiet since `cutoff` of whose sender nothing waits for a verdict."""
+        """Return studies quiet since `cutoff`, but none whose sender has objects yet unread."""
         waiting = (
             select(objects.c.object_id)
             .where(objects.c.state.in_(_UNJUDGED), objects.c.calling_ae == studies.c.calling_ae)
@@ -87,10 +89,10 @@ class StudyRows:
             select(studies)
             .where(
                 studies.c.status == status.value,
-                studies.c.last_received_at <= cutoff,
+                studies.c.last_judged_at <= cutoff,
                 not_(waiting),
             )
-            .order_by(studies.c.last_received_at)
+            .order_by(studies.c.last_judged_at)
             .limit(limit)
         )
         return [_to_study(row) for row in rows]
@@ -237,6 +239,7 @@ def _to_study(row: Any) -> StudyRow:
         status=StudyStatus(row.status),
         opened_at=row.opened_at,
         last_received_at=row.last_received_at,
+        last_judged_at=row.last_judged_at,
         closed_at=row.closed_at,
         closed_by=row.closed_by,
         reopened=row.reopened,

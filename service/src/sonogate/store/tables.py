@@ -104,11 +104,13 @@ studies = Table(
     Column("status", String(16), nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("last_received_at", UtcDateTime, nullable=False),
+    Column("last_judged_at", UtcDateTime, nullable=False),  # quiet is counted from here
     Column("closed_at", UtcDateTime),
     Column("closed_by", String(8)),
     Column("reopened", Integer, nullable=False),
     Column("n_instances", Integer, nullable=False),
-    Index(None, "status", "last_received_at"),
+    Index(None, "status", "last_judged_at"),
+    Index(None, "last_received_at"),
 )
 
 links = Table(
@@ -161,12 +163,13 @@ deliveries = Table(
     Column("id", CountingId, primary_key=True),
     Column("event_id", CountingId, ForeignKey("events.id"), nullable=False),
     Column("target_url", Text, nullable=False),
+    Column("lane", Text, nullable=False),  # study, else object: told in order within it
     Column("idempotency_key", String(26), nullable=False, unique=True),
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("delivered_at", UtcDateTime),
-    Index(None, "delivered_at", "next_attempt_at"),
+    Index(None, "delivered_at", "target_url", "lane", "id"),
     Index(None, "event_id"),
 )
 

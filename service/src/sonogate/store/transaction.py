@@ -11,7 +11,6 @@ from sonogate.store.links import Links
 from sonogate.store.objects import Objects
 from sonogate.store.overrides import Overrides
 from sonogate.store.pictures import Pictures
-from sonogate.store.records import DeliveryTargets
 from sonogate.store.senders import Senders
 from sonogate.store.studies import StudyRows
 from sonogate.store.verdicts import Verdicts
@@ -20,9 +19,8 @@ from sonogate.store.verdicts import Verdicts
 class Transaction:
     """What a piece of work may read and write; ended by the database, never by the work."""
 
-    def __init__(self, connection: Connection, targets: DeliveryTargets) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._targets = targets
 
     @cached_property
     def objects(self) -> Objects:
@@ -57,7 +55,7 @@ class Transaction:
     @cached_property
     def events(self) -> Events:
         """What readers are told; deliveries are written with them."""
-        return Events(self._connection, self._targets)
+        return Events(self._connection)
 
     @cached_property
     def deliveries(self) -> Deliveries:

@@ -20,7 +20,6 @@ from sqlalchemy.exc import (
 )
 
 from sonogate.errors import SpoolWriteError
-from sonogate.store.records import DeliveryTargets
 from sonogate.store.transaction import Transaction
 
 MAX_BATCH = 512
@@ -51,10 +50,9 @@ def is_refused_by_disk(error: Exception) -> bool:
 class GroupWriter(threading.Thread):
     """Runs works one after another in one transaction and commits them together."""
 
-    def __init__(self, engine: Engine, targets: DeliveryTargets, answered: Answered) -> None:
+    def __init__(self, engine: Engine, answered: Answered) -> None:
         super().__init__(name="sonogate-writer", daemon=True)
         self._engine = engine
-        self._targets = targets
         self._answered = answered
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._stopping = False
@@ -96,7 +94,7 @@ class GroupWriter(threading.Thread):
                 self._connection = self._engine.connect()
             connection = self._connection
             with connection.begin():
-                transaction = Transaction(connection, self._targets)
+                transaction = Transaction(connection)
                 for request in batch:
                     _perform(request, connection, transaction)
         except Exception as error:  # noqa: BLE001 - boundary: the writer outlives every failure

@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_judged_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_by", sa.String(length=8), nullable=True),
         sa.Column("reopened", sa.Integer(), nullable=False),
@@ -62,16 +63,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("study_instance_uid", name="pk_studies"),
     )
     op.create_index(
-        ("ix_studies_status_last_received_at"),
-        "studies",
-        ["status", "last_received_at"],
-        unique=False,
+        "ix_studies_status_last_judged_at", "studies", ["status", "last_judged_at"], unique=False
     )
+    op.create_index("ix_studies_last_received_at", "studies", ["last_received_at"], unique=False)
     op.create_table(
         "deliveries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("target_url", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("idempotency_key", sa.String(length=26), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -82,9 +82,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("idempotency_key", name="uq_deliveries_idempotency_key"),
     )
     op.create_index(
-        ("ix_deliveries_delivered_at_next_attempt_at"),
+        ("ix_deliveries_delivered_at_target_url_lane_id"),
         "deliveries",
-        ["delivered_at", "next_attempt_at"],
+        ["delivered_at", "target_url", "lane", "id"],
         unique=False,
     )
     op.create_index("ix_deliveries_event_id", "deliveries", ["event_id"], unique=False)
@@ -225,9 +225,10 @@ def downgrade() -> None:
     op.drop_index("ix_objects_state_calling_ae", table_name="objects")
     op.drop_table("objects")
     op.drop_index("ix_deliveries_event_id", table_name="deliveries")
-    op.drop_index("ix_deliveries_delivered_at_next_attempt_at", table_name="deliveries")
+    op.drop_index("ix_deliveries_delivered_at_target_url_lane_id", table_name="deliveries")
     op.drop_table("deliveries")
-    op.drop_index("ix_studies_status_last_received_at", table_name="studies")
+    op.drop_index("ix_studies_last_received_at", table_name="studies")
+    op.drop_index("ix_studies_status_last_judged_at", table_name="studies")
     op.drop_table("studies")
     op.drop_table("senders")
     op.drop_index("ix_events_object_id", table_name="events")

@@ -1,0 +1,67 @@
+"""What is told after a change: an event with its deliveries, in the transaction of the change."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sonogate.store.records import (
+    DeliveryTargets,
+    EventKind,
+    Link,
+    StoredVerdict,
+    StudyRow,
+)
+from sonogate.store.transaction import Transaction
+from sonogate.track.summary import summarise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """Tells what happens in one transaction; each method returns the id of its event."""
+
+    tx: Transaction
+    now: datetime
+    targets: DeliveryTargets  #: receivers outside to whom each event is owed
+
+    def tell_verdict(self, kind: EventKind, stored: StoredVerdict) -> int:
+        """Tell a verdict, or what an override made of it."""
+        body = {
+            "object_id": stored.object_id,
+            "number": stored.number,
+            "verdict": stored.verdict.model_dump(mode="json"),
+        }
+        return self.tx.events.append(
+            kind,
+            self.now,
+            body,
+            self.targets,
+            study_uid=stored.study_instance_uid,
+            object_id=stored.object_id,
+        )
+
+    def tell_study(self, study: StudyRow) -> int:
+        """Tell where a study stands."""
+        body = summarise(self.tx, study).model_dump(mode="json")
+        return self.tx.events.append(
+            EventKind.STUDY, self.now, body, self.targets, study_uid=study.study_instance_uid
+        )
+
+    def tell_question(self, question: Link) -> int:
+        """Tell a question, or what became of it."""
+        body = {
+            "newer": self._number(question.object_id),
+            "older": self._number(question.other_id),
+            "similarity": question.similarity,
+            "answer": question.answer.value if question.answer else None,
+        }
+        return self.tx.events.append(
+            EventKind.QUESTION,
+            self.now,
+            body,
+            self.targets,
+            study_uid=question.study_instance_uid,
+            object_id=question.object_id,
+        )
+
+    def _number(self, object_id: str) -> int | None:
+        found = self.tx.objects.get(object_id)
+        return found.number if found else None

@@ -1,0 +1,251 @@
+"""The writer: durable, grouped, and not to be taken down by one bad work."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, event
+
+from sonogate.domain.instance import ReceivedInstance
+from sonogate.errors import SpoolWriteError
+from sonogate.store.database import Database
+from sonogate.store.tables import metadata
+from sonogate.store.transaction import Transaction
+
+MakeReceived = Callable[..., ReceivedInstance]
+
+
+class Latch:
+    """Holds the writer inside one work until let go, so that other works queue up behind it."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.released = threading.Event()
+
+    def __call__(self, _tx: Transaction) -> None:
+        """Wait in the writer's thread."""
+        self.entered.set()
+        assert self.released.wait(10)
+
+
+async def held(database: Database) -> tuple[Latch, asyncio.Task[None]]:
+    """Return a latch that the writer is held by, and the task that waits for it."""
+    latch = Latch()
+    task = asyncio.create_task(database.write(latch))
+    await asyncio.to_thread(latch.entered.wait, 10)
+    return latch, task
+
+
+def path_of(url: str) -> Path:
+    """Return the file of an SQLite URL."""
+    return Path(url.removeprefix("sqlite:///"))
+
+
+async def test_writes_that_wait_share_one_commit(
+    database: Database, make_received: MakeReceived
+) -> None:
+    """200 objects kept while the disk is busy cost one commit, not 200."""
+    latch, task = await held(database)
+    before = database.n_commits
+    objects = [make_received() for _ in range(200)]
+    writes = [asyncio.create_task(database.write(_keep(each))) for each in objects]
+    await asyncio.sleep(0)
+    latch.released.set()
+    await asyncio.gather(task, *writes)
+
+    assert 2 == database.n_commits - before
+    assert 200 == await database.read(lambda tx: tx.objects.n_unjudged())
+
+
+async def test_a_failing_work_takes_nobody_along(
+    database: Database, make_received: MakeReceived
+) -> None:
+    """What fails is rolled back and raised to its caller; the works beside it are kept."""
+    first, doomed, last = make_received(), make_received(), make_received()
+
+    def fail(tx: Transaction) -> None:
+        tx.objects.keep(doomed)
+        raise ValueError("on purpose")
+
+    latch, task = await held(database)
+    writes = [
+        asyncio.create_task(database.write(work)) for work in (_keep(first), fail, _keep(last))
+    ]
+    await asyncio.sleep(0)
+    latch.released.set()
+    answers = await asyncio.gather(task, *writes, return_exceptions=True)
+
+    assert isinstance(answers[2], ValueError)
+    kept = await database.read(lambda tx: tx.objects.spool_names())
+    assert {first.spool_name, last.spool_name} == kept
+
+
+async def test_what_was_answered_is_in_the_file(
+    url: str, database: Database, make_received: MakeReceived
+) -> None:
+    """Another process sees an object as soon as its keeper was answered."""
+    received = make_received()
+    await database.write(_keep(received))
+    other = sqlite3.connect(path_of(url))
+    try:
+        rows = other.execute("SELECT object_id FROM objects").fetchall()
+    finally:
+        other.close()
+
+    assert [(received.object_id,)] == rows
+
+
+async def test_nothing_is_answered_before_the_commit(
+    database: Database, make_received: MakeReceived
+) -> None:
+    """The caller's future is resolved after COMMIT returned, never between insert and commit."""
+    order: list[str] = []
+    event.listen(database._write_engine, "commit", lambda _connection: order.append("commit"))  # noqa: SLF001 - the order is what is tested
+    task = asyncio.create_task(database.write(_keep(make_received())))
+    task.add_done_callback(lambda _task: order.append("answered"))
+    await task
+    await asyncio.sleep(0)
+
+    assert ["commit", "answered"] == order
+
+
+async def test_a_refused_commit_reaches_every_caller_and_the_writer_recovers(
+    database: Database, make_received: MakeReceived
+) -> None:
+    """A full disk fails all that shared the commit, keeps none of it, and is forgotten after."""
+    error = sqlite3.OperationalError("database or disk is full")
+
+    def refuse(_connection: object) -> None:
+        raise error
+
+    latch, task = await held(database)
+    event.listen(database._write_engine, "commit", refuse)  # noqa: SLF001 - no full disk at hand
+    writes = [asyncio.create_task(database.write(_keep(make_received()))) for _ in range(5)]
+    await asyncio.sleep(0)
+    latch.released.set()
+    answers = await asyncio.gather(task, *writes, return_exceptions=True)
+    event.remove(database._write_engine, "commit", refuse)  # noqa: SLF001 - as above
+
+    assert all(isinstance(answer, SpoolWriteError) for answer in answers)
+    assert 0 == await database.read(lambda tx: tx.objects.n_unjudged())
+    await database.write(_keep(make_received()))
+    assert 1 == await database.read(lambda tx: tx.objects.n_unjudged())
+
+
+async def test_a_real_full_disk_is_refused_and_survived(
+    database: Database, make_received: MakeReceived
+) -> None:
+    """SQLite's own page limit stands for a full disk: the error is SQLite's, from inside a work."""
+
+    def limit(pages: int) -> Callable[[Transaction], None]:
+        return lambda tx: _execute(tx, f"PRAGMA max_page_count={pages}")
+
+    n_pages = await database.read(lambda tx: _execute(tx, "PRAGMA page_count"))
+    await database.write(limit(n_pages))
+    writes = [database.write(_keep(make_received())) for _ in range(300)]
+    answers = await asyncio.gather(*writes, return_exceptions=True)
+    assert any(isinstance(answer, SpoolWriteError) for answer in answers)
+    n_kept = sum(not isinstance(answer, BaseException) for answer in answers)
+    assert n_kept == await database.read(lambda tx: tx.objects.n_unjudged())
+
+    await database.write(limit(1_000_000))
+    await database.write(_keep(make_received()))
+    assert n_kept + 1 == await database.read(lambda tx: tx.objects.n_unjudged())
+
+
+async def test_a_reader_can_not_write(database: Database, make_received: MakeReceived) -> None:
+    """Writing is for the writer alone: the reading connections refuse."""
+    with pytest.raises(Exception, match="readonly"):
+        await database.read(_keep(make_received()))
+
+
+async def test_the_disk_is_asked_for_full_durability(database: Database) -> None:
+    """WAL, synchronous=FULL, foreign keys on: read back from the writer's own connection."""
+    asked = ("journal_mode", "synchronous", "foreign_keys")
+    found = await database.write(lambda tx: [_execute(tx, f"PRAGMA {name}") for name in asked])
+
+    assert ["wal", 2, 1] == found
+
+
+async def test_a_closed_database_refuses(url: str, make_received: MakeReceived) -> None:
+    """After close nothing is taken any more, and what was queued before is done."""
+    database = Database(url)
+    await database.open()
+    queued = [asyncio.create_task(database.write(_keep(make_received()))) for _ in range(20)]
+    await asyncio.sleep(0)
+    await database.close()
+    await asyncio.gather(*queued)
+
+    with pytest.raises(SpoolWriteError):
+        await database.write(_keep(make_received()))
+
+
+async def test_the_migrations_make_exactly_the_tables(url: str, database: Database) -> None:
+    """What Alembic built and what the code speaks of do not differ."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            found = compare_metadata(MigrationContext.configure(connection), metadata)
+    finally:
+        engine.dispose()
+
+    assert [] == found
+
+
+async def test_opening_again_keeps_everything(url: str, make_received: MakeReceived) -> None:
+    """A restart runs no migration twice and finds what was kept."""
+    for n_before in range(3):
+        database = Database(url)
+        await database.open()
+        assert n_before == await database.read(lambda tx: tx.objects.n_unjudged())
+        await database.write(_keep(make_received()))
+        await database.close()
+
+
+async def test_a_migration_killed_half_way_leaves_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of a migration or nothing of it: else the next start meets a half-made schema."""
+
+    def fail(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("alembic.operations.Operations.drop_index", fail)
+        patch.setattr("alembic.operations.base.Operations.create_index", fail)
+        with pytest.raises(KeyboardInterrupt):
+            await _open_in_this_thread(url)
+    connection = sqlite3.connect(path_of(url))
+    tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    connection.close()
+
+    assert [] == tables
+    database = Database(url)
+    await database.open()
+    await database.close()
+
+
+async def _open_in_this_thread(url: str) -> None:
+    path_of(url).parent.mkdir(parents=True)
+    from sonogate.store.dialects import make_writer_engine  # noqa: PLC0415
+    from sonogate.store.migrate import migrate  # noqa: PLC0415
+
+    engine = make_writer_engine(url)
+    try:
+        migrate(engine)
+    finally:
+        engine.dispose()
+
+
+def _keep(received: ReceivedInstance) -> Callable[[Transaction], object]:
+    return lambda tx: tx.objects.keep(received)
+
+
+def _execute(tx: Transaction, sql: str) -> int:
+    row = tx._connection.exec_driver_sql(sql).first()  # noqa: SLF001 - asks SQLite itself
+    return row[0] if row else 0
