@@ -1,4 +1,4 @@
-"""A headless Chromium, spoken to over its debugging pipe: no port, no driver, no further package."""
+"""A headless Chromium, spoken to over its debugging pipe: no port, no driver, no package."""
 
 import base64
 import itertools

@@ -7,7 +7,7 @@ token comes on top.
 """
 
 import hmac
-from urllib.parse import urlsplit
+import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +22,7 @@ FORM_TYPES = frozenset(
 LIVE = "/health/live"
 PAGE_PREFIX = "/web/"
 EVENTS = "/v1/events"
+NETLOC = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::[0-9]{1,5})?", re.ASCII)
 WILDCARDS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not bound to
 
 HEADERS = {
@@ -37,14 +38,9 @@ HEADERS = {
 
 
 def host_name(netloc: str) -> str:
-    """Return the lower-case name in `name:port` or `[v6]:port`; empty if it is none."""
-    try:
-        parts = urlsplit(f"//{netloc}")
-        port_is_fine = parts.port is None or parts.port >= 0
-    except ValueError:
-        return ""
-    is_bare = parts.netloc == netloc and parts.username is None and not parts.path
-    return (parts.hostname or "") if is_bare and port_is_fine else ""
+    """Return the lower-case name in `name:port` or `[v6]:port`; empty if it is neither."""
+    match = NETLOC.fullmatch(netloc.lower())
+    return (match["v6"] or match["name"]) if match else ""
 
 
 def _is_public(path: str) -> bool:

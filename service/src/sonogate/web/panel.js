@@ -10,20 +10,6 @@ export function small(image) {
   return picture;
 }
 
-function question(state, { newer, older }, actions) {
-  const pair = [older, newer].map((number) => [number, state.imageOf(number)]);
-  const sides = pair.map(([number, image]) =>
-    h("figure", {}, image ? small(image) : null, h("figcaption", {}, `Image ${number}`)));
-  const say = (replaces) => () => actions.answer(newer, older, replaces);
-  const isOff = state.connection !== "live";
-  return h("section", { class: "question" },
-    h("h2", {}, `Does image ${newer} replace image ${older}?`),
-    h("div", { class: "pair" }, ...sides),
-    h("div", { class: "buttons" },
-      h("button", { class: "strong", click: say(true), disabled: isOff, "data-key": `yes-${newer}` }, `Yes, forget ${older}`),
-      h("button", { click: say(false), disabled: isOff, "data-key": `no-${newer}` }, "No, keep both")));
-}
-
 function row(state, image, text, actions) {
   const kind = state.kind(image);
   return h("li", {},
@@ -66,7 +52,6 @@ export function showPanel(element, state, actions) {
       h("p", { class: "may-close" }, closing(study)),
       tally(study),
       closeButton(state, study, actions)),
-    ...study.questions.map((one) => question(state, one, actions)),
     list(state, "Still to re-acquire", study.reacquire, (verdict) => verdict.action ?? verdict.reason, actions),
     list(state, "Not scored", study.unscored, (verdict) => verdict.reason ?? "Waiting for its verdict", actions));
 }

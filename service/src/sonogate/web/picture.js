@@ -87,7 +87,13 @@ function hottestBox(heat) {
 
 function outline(context, box, scale) {
   const radius = 12 * devicePixelRatio;
-  const frame = [box.x * scale, box.y * scale, box.width * scale, box.height * scale];
+  const margin = 6 * devicePixelRatio; // the line stays whole at the picture's edge
+  const { width, height } = context.canvas;
+  const x = Math.max(margin, box.x * scale);
+  const y = Math.max(margin, box.y * scale);
+  const right = Math.min(width - margin, (box.x + box.width) * scale);
+  const bottom = Math.min(height - margin, (box.y + box.height) * scale);
+  const frame = [x, y, Math.max(right - x, margin), Math.max(bottom - y, margin)];
   for (const [style, thickness] of [["#000c", 9], ["#fff", 4]]) {
     context.strokeStyle = style;
     context.lineWidth = thickness * devicePixelRatio;

@@ -2,6 +2,7 @@
 
 import { fill, h, shape } from "./dom.js";
 import { draw } from "./picture.js";
+import { question } from "./question.js";
 import { clock, kindOf, meaningOf, wordOf } from "./words.js";
 
 function badge(kind, verdict) {
@@ -35,7 +36,7 @@ function words(image, kind) {
   const { verdict } = image;
   return h("div", { class: "words" },
     verdict.reason && h("p", { class: "reason" }, verdict.reason),
-    verdict.action && kind !== "high" && h("p", { class: "action" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
+    verdict.action && kind !== "high" && h("p", { class: verdict.status === "graded" ? "action" : "action calm" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
     links(image),
     verdict.advice && h("p", { class: "links" }, verdict.advice));
 }
@@ -78,6 +79,7 @@ export async function showStage(element, state, actions) {
     view,
     badge(kind, image.verdict),
     words(image, kind),
+    question(state, actions),
     overruled(image.verdict, actions),
     buttons(state, image, actions));
   const shown = isSame ? old : canvas;

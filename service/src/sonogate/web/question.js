@@ -1,0 +1,21 @@
+// One tap: is the newer image a re-acquisition of the older one?
+
+import { h } from "./dom.js";
+import { small } from "./panel.js";
+
+/** Ask what the gate can't decide itself; one question at a time, the latest first. */
+export function question(state, actions) {
+  const open = state.study?.questions.at(-1);
+  if (!open || state.study.status === "closed") return null;
+  const { newer, older } = open;
+  const pair = [older, newer].map((number) => [number, state.imageOf(number)]);
+  const sides = pair.map(([number, image]) =>
+    h("figure", {}, image ? small(image) : null, h("figcaption", {}, String(number))));
+  const say = (replaces) => () => actions.answer(newer, older, replaces);
+  const isOff = state.connection !== "live";
+  return h("section", { class: "question" },
+    h("h2", {}, `Image ${newer} replaces image ${older}?`),
+    h("div", { class: "answers" }, ...sides,
+      h("button", { class: "strong", click: say(true), disabled: isOff, "data-key": `yes-${newer}` }, "Yes"),
+      h("button", { click: say(false), disabled: isOff, "data-key": `no-${newer}` }, "No")));
+}
