@@ -1,4 +1,4 @@
-"""The command line: `sonogate serve | demo | send | score | doctor | settings`.
+"""The command line: `sonogate serve | demo | phantom | send | score | doctor | settings`.
 
 Exit codes: 0 done, 1 it failed (the message says what to do), 2 wrong usage.
 """
@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,6 +105,18 @@ def demo(
     complete = _until_stopped(run_demo(load(config), wishes, Console()))
     if not complete:
         raise typer.Exit(STOPPED if complete is None else FAILED)
+
+
+@app.command()
+def phantom(folder: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
+    """Write the demo's phantom exam as DICOM files, to send by any other means."""
+    from sonogate.demo.exam import names_of, write_exam
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        drawing = progress.add_task("Drawing a phantom exam (no patient)", total=len(names_of()))
+        for path in write_exam(folder, datetime.now().astimezone()):
+            progress.advance(drawing)
+            typer.echo(path)
 
 
 @app.command()

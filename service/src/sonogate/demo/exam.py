@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +92,15 @@ def names_of(shots: Sequence[Shot] = EXAM) -> list[str]:
         for number, shot in enumerate(shots, start=1)
     ]
     return [*names, f"{len(shots) + 1:02}-report"]
+
+
+def write_exam(folder: Path, now: datetime) -> Iterator[Path]:
+    """Write the exam's objects as Part 10 files, one by one; the folder is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, ds in zip(names_of(), make_exam(now), strict=True):
+        path = folder / f"{name}.dcm"
+        ds.save_as(path, enforce_file_format=True)
+        yield path
 
 
 def make_exam(now: datetime, *, seed: int = 1, shots: Sequence[Shot] = EXAM) -> Iterator[Dataset]:

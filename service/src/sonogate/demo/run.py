@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.progress import Progress
 
 from sonogate.app import Gate, running_gate
-from sonogate.demo.exam import EXAM, make_exam, names_of
+from sonogate.demo.exam import names_of, write_exam
 from sonogate.demo.objects import DicomFile, Found, find_objects
 from sonogate.demo.ports import is_free
 from sonogate.demo.sender import Peer, SendError, Sent, send_study
@@ -76,12 +76,9 @@ def _folder(given: Path | None, name: str) -> Iterator[Path]:
 
 
 def _phantom(folder: Path, console: Console) -> Found:
-    names = names_of()
-    objects = make_exam(datetime.now().astimezone(), shots=EXAM)
     with Progress(console=console, transient=True) as progress:
-        drawing = progress.add_task("Drawing a phantom exam (no patient)", total=len(names))
-        for name, ds in zip(names, objects, strict=True):
-            ds.save_as(folder / f"{name}.dcm", enforce_file_format=True)
+        drawing = progress.add_task("Drawing a phantom exam (no patient)", total=len(names_of()))
+        for _path in write_exam(folder, datetime.now().astimezone()):
             progress.advance(drawing)
     return find_objects([folder])
 

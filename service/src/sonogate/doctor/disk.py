@@ -24,7 +24,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     """Look at the disk under `data_dir`."""
     folder = _existing(settings.data_dir)
     yield _room(settings, folder)
-    yield _file_system(settings, folder)
+    yield file_system_check(settings, folder)
     yield _sync(settings, folder)
 
 
@@ -50,7 +50,8 @@ def _room(settings: Settings, folder: Path) -> Check:
     return ok("disk room", said)
 
 
-def _file_system(settings: Settings, folder: Path, mounts: Path = MOUNTS) -> Check:
+def file_system_check(settings: Settings, folder: Path, mounts: Path = MOUNTS) -> Check:
+    """Judge the kind of file system that holds the data."""
     kind = file_system_of(folder, mounts)
     if kind in IN_MEMORY:
         return warn(

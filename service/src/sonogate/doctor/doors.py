@@ -24,14 +24,15 @@ CALLING_AE = "SONOGATE_DOCTOR"
 
 def checks(settings: Settings) -> Iterator[Check]:
     """Look at the AE title, both ports, and send a C-ECHO."""
-    yield _ae_title(settings)
+    yield ae_title_check(settings)
     runs = _answers(settings)
     yield _dicom_port(settings)
     yield _http_port(settings, runs=runs)
     yield _c_echo(settings, runs=runs)
 
 
-def _ae_title(settings: Settings) -> Check:
+def ae_title_check(settings: Settings) -> Check:
+    """Say how carts address the gate, and whether any is admitted."""
     listener = settings.listener
     said = f"carts send to {listener.ae_title}@{listener.host}:{listener.port}"
     if listener.host not in LOOPBACK_HOSTS and not listener.allowed_calling_aes:
