@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from scipy import ndimage
 
 from sonogate.domain.frames import FrameStack
 from sonogate.domain.instance import MediaType
 from sonogate.errors import UndecodableError
 from sonogate.read.layout import MAX_FRAME_PIXELS
+from sonogate.read.morphology import dilate
 
 PILLOW_FORMATS = {MediaType.PNG: "PNG", MediaType.JPEG: "JPEG", MediaType.WEBP: "WEBP"}
 THUMBNAIL_SIDE = 320
@@ -60,20 +62,23 @@ def _scaled_by_depth(deep: NDArray[np.generic]) -> NDArray[np.uint8]:
 def thumbnail_png(stack: FrameStack, row: int) -> bytes:
     """Return one frame as a small grey PNG on which no text can be read.
 
-    Everything outside the scan and every overlay is black.
+    Everything outside the scan and every overlay is black. The text chunk "sonogate-region" says
+    which part of the stored frame is shown (x,y,width,height), so that a page can outline findings.
 
     Args:
         stack: of `read_frames`.
         row: index into `stack.frames`.
     """
-    visible = stack.scan_mask & ~ndimage.binary_dilation(stack.overlay_mask, iterations=1)
+    visible = stack.scan_mask & ~dilate(stack.overlay_mask, 1)
     if stack.scan_mask.all() and not _fills_its_frame(stack.frames[row], visible):
         visible = visible & _echoes(stack.frames[row])
     shown = np.where(visible, stack.frames[row], 0).astype(np.uint8)
     image = Image.fromarray(shown)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     out = BytesIO()
-    image.save(out, "PNG")
+    shows, region = PngInfo(), stack.region
+    shows.add_text("sonogate-region", f"{region.x},{region.y},{region.width},{region.height}")
+    image.save(out, "PNG", pnginfo=shows)
     return out.getvalue()
 
 
@@ -86,8 +91,7 @@ def _echoes(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Return only what is broader than letters: on a dark screen nothing else is shown."""
     side = max(9, max(frame.shape) // 40)
     broad = ndimage.grey_opening(frame, size=(side, side)) > LIT
-    grown: NDArray[np.bool_] = ndimage.binary_dilation(broad, iterations=2)
-    return grown
+    return dilate(broad, 2)
 
 
 def fingerprint(stack: FrameStack, row: int) -> bytes:
