@@ -44,6 +44,7 @@ class FrameScores:
     model: ModelIdentity
     frames: tuple[FrameScore, ...]
     n_total: int
+    scan: Region | None = None  #: bounding box of the scan mask, in pixels of the stored frame
     uncertain: bool = (
         False  #: the model does not trust itself here (too small, far from its training)
     )

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sonoquality.attributes import AttributeMeasure, measure
 from sonoquality.card import ModelCardError
 from sonoquality.model import FrameQuality, QualityModel
@@ -70,6 +69,7 @@ class ModelScorer:
                 model=self.identity,
                 frames=frames,
                 n_total=stack.n_total,
+                scan=scan_box(stack),
                 uncertain=any(quality.uncertain for quality in qualities),
             ),
             heats=tuple(quality.heat for quality in qualities),
@@ -107,9 +107,15 @@ def to_stored(box: tuple[int, int, int, int], stack: FrameStack) -> Region:
     )
 
 
+def scan_box(stack: FrameStack) -> Region | None:
+    """Return the bounding box of the scan in pixels of the stored frame; None if it is empty."""
+    rows, columns = (np.flatnonzero(stack.scan_mask.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return to_stored((x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1), stack)
+
+
 def worst_row(scores: FrameScores) -> int:
     """Return the row of the frame with the lowest quality: the one a person should see."""
     return int(np.argmin([frame.quality for frame in scores.frames]))
-
-
-Heat = NDArray[np.float32]

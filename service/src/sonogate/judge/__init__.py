@@ -1,0 +1,1 @@
+"""FrameScores to Verdict: pure functions; no clock, no network, no settings at import."""

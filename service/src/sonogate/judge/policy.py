@@ -1,0 +1,168 @@
+"""Turn an examination into a verdict.
+
+Pure: no clock, no network, no settings read. Aggregation over frames lives in `aggregate`, words in
+`findings` and `messages`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sonogate import messages
+from sonogate.domain.instance import Header, ReceivedInstance
+from sonogate.domain.job import Examination, Outcome
+from sonogate.domain.scores import FrameScores
+from sonogate.domain.verdict import Band, Frames, Model, Status, Verdict
+from sonogate.errors import UnscorableError
+from sonogate.judge.aggregate import LoopQuality, aggregate
+from sonogate.judge.findings import find, sentence_and_action
+from sonogate.settings import JudgeSettings, Threshold
+
+RULES_VERSION = 1
+"""Raised when the rules of this file change, so that `policy_version` changes with them."""
+
+EMPTY_FROM = 0.5
+"""From this severity of `empty` an image is low whatever the model says: no echo, no diagnosis."""
+
+STATUS = {
+    Outcome.SCORED: Status.GRADED,
+    Outcome.NOT_APPLICABLE: Status.NOT_APPLICABLE,
+    Outcome.UNSCORABLE: Status.UNSCORABLE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Thresholds, and which of them holds for whom."""
+
+    card: Threshold  #: the model card's own
+    site: tuple[Threshold, ...]
+    finding_from: float
+
+    @classmethod
+    def from_settings(
+        cls, card_high_from: float, card_medium_from: float, settings: JudgeSettings
+    ) -> "Policy":
+        """Join the model card's thresholds with the site's."""
+        return cls(
+            card=Threshold(high_from=card_high_from, medium_from=card_medium_from),
+            site=settings.thresholds,
+            finding_from=settings.finding_from,
+        )
+
+    @property
+    def version(self) -> str:
+        """A short hash of everything that decides: equal versions judge equally."""
+        content = json.dumps(
+            [
+                RULES_VERSION,
+                EMPTY_FROM,
+                self.finding_from,
+                self.card.model_dump(),
+                [each.model_dump() for each in self.site],
+            ],
+            sort_keys=True,
+        )
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+    def threshold_for(self, exam_type: str | None, view: str | None) -> Threshold:
+        """Return the most specific threshold: view before exam type before site before card."""
+        fitting = [
+            each
+            for each in self.site
+            if matches(each.exam_type, exam_type) and matches(each.view, view)
+        ]
+        if not fitting:
+            return self.card
+        return max(fitting, key=lambda each: (each.view is not None, each.exam_type is not None))
+
+    def judge(self, examination: Examination, received: ReceivedInstance, now: datetime) -> Verdict:
+        """Judge one examined object.
+
+        Returns:
+            A verdict with everything but its links, its override and the times outside the worker.
+        """
+        base = identity(examination.header, received) | {
+            "status": STATUS[examination.outcome],
+            "policy_version": self.version,
+            "received_at": received.provenance.received_at,
+            "verdict_at": now,
+        }
+        if examination.outcome is not Outcome.SCORED or examination.scores is None:
+            return Verdict(**base, reason=refusal(examination))
+        return Verdict(**base, **self._graded(examination.scores, examination.header))
+
+    def _graded(self, scores: FrameScores, header: Header) -> dict[str, Any]:
+        threshold = self.threshold_for(header.exam_type, header.view)
+        loop = aggregate(scores.frames, threshold.medium_from)
+        quality = capped_quality(loop, threshold)
+        band = band_of(quality, threshold)
+        findings = find(loop.attributes, self.finding_from)
+        reason, action = sentence_and_action(band, findings, scores.scan)
+        raw = dict(loop.scores)
+        if scores.n_total > 1:
+            raw["share_low_frames"] = round(loop.share_low_frames, 4)
+        return {
+            "band": band,
+            "quality": round(quality, 2),
+            "scores": raw,
+            "findings": findings,
+            "reason": reason,
+            "action": action,
+            "uncertain": scores.uncertain,
+            "frames": Frames(
+                total=scores.n_total,
+                scored=[frame.frame_number for frame in scores.frames],
+                best=loop.best,
+                worst=loop.worst,
+            ),
+            "model": Model(
+                name=scores.model.name,
+                version=scores.model.version,
+                sha256=scores.model.sha256,
+                provider=scores.model.provider,
+            ),
+        }
+
+
+def matches(wanted: str | None, found: str | None) -> bool:
+    """Whether a threshold's exam type or view fits; none fits every."""
+    return wanted is None or (found is not None and wanted.casefold() == found.casefold())
+
+
+def capped_quality(loop: LoopQuality, threshold: Threshold) -> float:
+    """Lower the quality of an image without echoes below `medium`; never raise any."""
+    empty = loop.attributes.get("empty")
+    if empty is None or empty.severity < EMPTY_FROM:
+        return loop.quality
+    return min(loop.quality, threshold.medium_from * (1 - empty.severity))
+
+
+def band_of(quality: float, threshold: Threshold) -> Band:
+    """Return the band of a quality."""
+    if quality >= threshold.high_from:
+        return Band.HIGH
+    return Band.MEDIUM if quality >= threshold.medium_from else Band.LOW
+
+
+def identity(header: Header, received: ReceivedInstance) -> dict[str, Any]:
+    """Return whose verdict it is; the UID is the request's where the data set has none."""
+    return {
+        "sop_instance_uid": received.sop_instance_uid or header.sop_instance_uid,
+        "series_instance_uid": header.series_instance_uid,
+        "study_instance_uid": header.study_instance_uid,
+        "accession_number": header.accession_number,
+        "acquired_at": header.acquired_at,
+    }
+
+
+def refusal(examination: Examination) -> str:
+    """Say why there is no quality: the sentence of the code, and what the reader found."""
+    code = examination.reason_code or UnscorableError.code
+    sentence = messages.text(f"reason.{code}")
+    detail = examination.reason_detail
+    if not detail or examination.outcome is Outcome.NOT_APPLICABLE or detail in sentence:
+        return sentence
+    return f"{sentence} ({detail.rstrip('.')})"
