@@ -1,7 +1,9 @@
 """The phantom exam as DICOM: valid, decodable, of one study, with fresh times and no real name."""
 
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +37,19 @@ def test_the_exam_has_every_coding_a_cine_and_a_report(exam: Sequence[Dataset]) 
         ds.SOPClassUID for ds in exam[3:]
     ]
     assert CINE_FRAMES == exam[3].NumberOfFrames
+
+
+def test_an_independent_validator_finds_no_error(
+    exam: Sequence[Dataset], need_tool: Callable[[str], str], tmp_path: Path
+) -> None:
+    """A validator that others wrote (dciodvfy of dicom3tools) has no error to report."""
+    validator = need_tool("dciodvfy")
+    for number, ds in enumerate(exam):
+        path = tmp_path / f"{number}.dcm"
+        ds.save_as(path, enforce_file_format=True)
+        report = subprocess.run([validator, path], capture_output=True, text=True, check=False)
+
+        assert [] == [line for line in report.stderr.splitlines() if line.startswith("Error")]
 
 
 def test_the_pixels_decode(exam: Sequence[Dataset]) -> None:

@@ -94,9 +94,9 @@ def test_blur_removes_the_fine_grain() -> None:
 
 
 def test_noise_fills_what_is_anechoic() -> None:
-    """The carotid is black; under noise it is grey."""
-    assert scan("carotid")[120, 100:140].mean() < 12
-    assert scan("carotid", Fault.NOISE)[120, 100:140].mean() > 40
+    """The carotid is nearly black; under noise it is grey."""
+    assert scan("carotid")[120, 100:140].mean() < 30
+    assert scan("carotid", Fault.NOISE)[120, 100:140].mean() > 70
 
 
 def test_a_linear_probe_shows_a_rectangle_in_true_proportions() -> None:

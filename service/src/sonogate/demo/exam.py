@@ -127,6 +127,7 @@ def make_object(exam: Exam, number: int, shot: Shot) -> Dataset:
     screens = _screens(exam, number, shot)
     ds = _header(exam, number, US_MULTIFRAME if shot.cine else US_IMAGE)
     ds.ImageType = ["ORIGINAL", "PRIMARY", "", "0001"]
+    ds.PatientOrientation = ""
     _add_view(ds, shot.view)
     _add_region(ds, screens[0])
     if shot.cine:
@@ -239,6 +240,7 @@ def make_report(exam: Exam, number: int) -> Dataset:
     """Make the measurement report that carts send along: an SR, nothing to look at."""
     ds = _header(exam, number, BASIC_TEXT_SR)
     ds.Modality, ds.SeriesInstanceUID, ds.SeriesNumber = "SR", generate_uid(None), 2
+    ds.ReferencedPerformedProcedureStepSequence, ds.PerformedProcedureCodeSequence = [], []
     ds.CompletionFlag, ds.VerificationFlag = "PARTIAL", "UNVERIFIED"
     ds.ValueType, ds.ContinuityOfContent = "CONTAINER", "SEPARATE"
     ds.ConceptNameCodeSequence = [_concept("18748-4", "LN", "Diagnostic imaging report")]

@@ -1,6 +1,6 @@
 """A body to look at: echo strength in dB, built from layers, blobs, walls and strands.
 
-0 dB is the strongest echo that the screen shows; parenchyma lies near -28, fluid below -60.
+0 dB is the strongest echo that the screen shows; parenchyma lies near -28, fluid below -50.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from sonogate.demo.probe import Float, Probe
 
 Mask = NDArray[np.bool_]
 
-FLUID_DB = -66.0
+FLUID_DB = -54.0
 TISSUE_DB = -28.0
 
 
