@@ -34,8 +34,11 @@ CAPTURED_MODALITIES = frozenset({None, "US", "OT"})
 
 #: Shortest side of the scan, in pixels, that can be judged.
 LEAST_SCAN_SIDE = 64
-#: Grey part of the scan area below which only colour is left to judge.
-LEAST_GREY_SHARE = 0.4
+#: Colour that covers this part of the scan, with less lit grey than this part of it beside it,
+#: leaves no B-mode image to judge.
+LEAST_FLOW_SHARE = 0.3
+LEAST_GREY_OF_FLOW = 0.5
+LIT = 16
 #: Letters on a picture without a sector that make it a page of text.
 PAGE_GLYPHS = 40
 #: Share of one single bright grey that no scan has: the paper of a report page.
@@ -102,12 +105,15 @@ def check_page(luma: NDArray[np.uint8], overlay: Overlay, *, sector_found: bool)
         raise NotApplicableError("report_page")
 
 
-def check_colour(scan_mask: NDArray[np.bool_], overlay: Overlay) -> None:
+def check_colour(
+    luma: NDArray[np.uint8], scan_mask: NDArray[np.bool_], overlay: Overlay
+) -> None:
     """Refuse a scan that is colour Doppler and little else.
 
     Raises:
         NotApplicableError: colour_doppler_only.
     """
-    flow_share = float(overlay.flow[scan_mask].mean()) if scan_mask.any() else 0.0
-    if 1.0 - flow_share < LEAST_GREY_SHARE:
+    flow = float((overlay.flow & scan_mask).sum())
+    grey = float(((luma > LIT) & scan_mask & ~overlay.mask).sum())
+    if flow > LEAST_FLOW_SHARE * scan_mask.sum() and grey < LEAST_GREY_OF_FLOW * flow:
         raise NotApplicableError("colour_doppler_only")

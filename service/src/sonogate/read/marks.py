@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from sonogate.read.morphology import closed, label
+
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-EIGHT = np.ones((3, 3), dtype=np.bool_)
 SHORTEST = 6
 WHITE = 215
 LIT = 24
@@ -26,8 +27,8 @@ def find_crosses(luma: Luma, colour: Mask, screen_side: int) -> Mask:
     longest = max(14, screen_side // 24)
     found = np.zeros(luma.shape, dtype=np.bool_)
     white = luma >= WHITE
-    closed = ndimage.binary_closing(white, EIGHT, iterations=2)
-    for drawn in (white, closed, colour):
+    whole = closed(white, max(1, screen_side // 320))
+    for drawn in (white, whole, colour):
         for box, shape in _parts(drawn):
             if is_cross(shape, longest):
                 found[box] |= shape
@@ -35,11 +36,11 @@ def find_crosses(luma: Luma, colour: Mask, screen_side: int) -> Mask:
 
 
 def _parts(mask: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
-    labels, _ = ndimage.label(mask, EIGHT)
-    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+    labels, _ = label(mask)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
         rows, columns = box[0], box[1]
         if rows.stop - rows.start >= SHORTEST and columns.stop - columns.start >= SHORTEST:
-            yield (rows, columns), labels[rows, columns] == label
+            yield (rows, columns), labels[rows, columns] == number
 
 
 def is_cross(shape: Mask, longest: int) -> bool:

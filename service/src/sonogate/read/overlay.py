@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sonogate.read.marks import find_bars, find_crosses
+from sonogate.read.morphology import dilate, holes, opened, touching, without_small
 from sonogate.read.strokes import find_strokes
 
 Luma = NDArray[np.uint8]
@@ -20,10 +20,13 @@ Mask = NDArray[np.bool_]
 CHROMA = 31
 #: Connected colour smaller than this is compression noise.
 LEAST_COLOUR_PIXELS = 12
+#: Part of the frame that a colour box covers at least.
+LEAST_BOX = 0.01
+#: Width of its outline, with the black beside it.
+BOX_LINE = 4
 #: Lit pixels of one hue beyond this share are a tinted grey map, not flow.
 TINT_SHARE = 0.6
 TINT_SPREAD = 10.0
-EIGHT = np.ones((3, 3), dtype=np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Overlay:
     @property
     def no_evidence(self) -> Mask:
         """What tells nothing of where the scan lies."""
-        kept = ndimage.binary_dilation(self.colour_boxes, EIGHT, iterations=4)
+        kept = dilate(self.colour_boxes, BOX_LINE)
         plain: Mask = self.mask & ~kept
         return plain
 
@@ -57,7 +60,7 @@ def coloured(picture: NDArray[np.uint8]) -> Mask:
     saturated: Mask = (highest - lowest) > CHROMA
     if not saturated.any() or _is_tinted(picture, highest, saturated):
         return np.zeros(saturated.shape, dtype=np.bool_)
-    return _without_small(saturated, LEAST_COLOUR_PIXELS)
+    return saturated
 
 
 def _is_tinted(picture: NDArray[np.uint8], highest: Luma, saturated: Mask) -> bool:
@@ -77,43 +80,39 @@ def _is_tinted(picture: NDArray[np.uint8], highest: Luma, saturated: Mask) -> bo
     return spread < TINT_SPREAD
 
 
-def find_overlay(luma: Luma, colour: Mask, screen_side: int) -> Overlay:
+def find_overlay(luma: Luma, first: Luma, colour: Mask, screen_side: int) -> Overlay:
     """Find the furniture in one frame, or in the darkest of several.
 
     Args:
         luma: (height, width); for a cine the minimum over its frames, which keeps what stands still.
+        first: (height, width) the first frame, in which measurement marks are looked for.
         colour: (height, width) saturated pixels of any frame.
         screen_side: longer side of the whole frame, by which letters are scaled.
     """
-    near_colour = ndimage.binary_dilation(colour, EIGHT)
-    strokes, n_letters = find_strokes(luma, near_colour, screen_side)
-    crosses = find_crosses(luma, colour, screen_side)
+    colour = without_small(colour, LEAST_COLOUR_PIXELS)
+    near_colour = dilate(colour, 1)
     flow = _filled(colour)
-    mask = ndimage.binary_dilation(strokes | crosses, EIGHT, iterations=2)
+    strokes, n_letters = find_strokes(luma, dilate(flow, 1), screen_side)
+    crosses = find_crosses(first, colour, screen_side)
+    mask = dilate(strokes | crosses, 2)
     mask |= near_colour | find_bars(luma, screen_side)
     return Overlay(
         mask=mask,
         flow=flow,
-        colour_boxes=flow | ndimage.binary_fill_holes(near_colour),
+        colour_boxes=flow | _enclosed(near_colour),
         crosses=crosses,
         n_letters=n_letters,
     )
 
 
+def _enclosed(outlines: Mask) -> Mask:
+    """Return the insides of coloured boxes, with their outlines; of letters and traces nothing."""
+    if not outlines.any():
+        return outlines
+    least = max(LEAST_COLOUR_PIXELS, int(LEAST_BOX * outlines.size))
+    return dilate(without_small(holes(outlines), least), BOX_LINE)
+
+
 def _filled(colour: Mask) -> Mask:
     """Keep connected colour that is more than lines and letters."""
-    core = ndimage.binary_opening(colour, np.ones((5, 5), dtype=np.bool_))
-    labels, n_labels = ndimage.label(colour, EIGHT)
-    has_core = np.zeros(n_labels + 1, dtype=np.bool_)
-    has_core[np.unique(labels[core])] = True
-    has_core[0] = False
-    filled: Mask = has_core[labels]
-    return filled
-
-
-def _without_small(mask: Mask, least: int) -> Mask:
-    labels, n_labels = ndimage.label(mask, EIGHT)
-    size = np.bincount(labels.ravel(), minlength=n_labels + 1)
-    size[0] = 0
-    large: Mask = (size >= least)[labels]
-    return large
+    return touching(colour, opened(colour, 2)) if colour.any() else colour

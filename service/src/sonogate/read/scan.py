@@ -72,13 +72,13 @@ def assemble(
     """
     frames = np.stack([luma_of(picture) for picture in pictures])
     colour = np.logical_or.reduce([coloured(picture) for picture in pictures])
-    overlay = find_overlay(frames.min(axis=0), colour, scene.screen_side)
+    overlay = find_overlay(frames.min(axis=0), frames[0], colour, scene.screen_side)
     brightest = frames.max(axis=0)
     mask = _scan(brightest, overlay, scene)
     check_size(mask, scene.reduce)
     if not scene.images:
         check_page(brightest, overlay, sector_found=not mask.all())
-    check_colour(mask, overlay)
+    check_colour(brightest, mask, overlay)
     return FrameStack(
         frames=frames,
         scan_mask=mask,

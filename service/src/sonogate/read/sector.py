@@ -6,8 +6,9 @@ probe in air or a lost contact leaves next to no echo, that step still outlines 
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from sonoquality.preprocess import scan_mask
+
+from sonogate.read.morphology import holes, label, opened, sizes
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -19,7 +20,6 @@ LEAST_OF_DECLARED = 0.25
 #: A ground is believed if it fills its rows and columns, as every scan format does.
 LEAST_SOLIDITY = 0.94
 LEAST_GROUND = 0.15
-EIGHT = np.ones((3, 3), dtype=np.bool_)
 
 
 def find_sector(luma: Luma, no_evidence: Mask, *, declared: bool) -> Mask:
@@ -57,13 +57,11 @@ def _ground(luma: Luma, no_evidence: Mask) -> Mask | None:
     if black > 32:
         return None
     lighter = (luma > black) & ~no_evidence
-    lighter = ndimage.binary_opening(lighter, EIGHT)
-    labels, n_parts = ndimage.label(lighter)
+    labels, n_parts = label(opened(lighter, 1))
     if n_parts == 0:
         return None
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    part: Mask = ndimage.binary_fill_holes(labels == int(sizes.argmax()))
+    part: Mask = labels == int(sizes(labels, n_parts).argmax())
+    part |= holes(part)
     if not LEAST_GROUND < part.mean() < 0.98 or _solidity(part) < LEAST_SOLIDITY:
         return None
     return part
