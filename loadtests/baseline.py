@@ -7,7 +7,7 @@ import sys
 
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
-from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (
     UltrasoundImageStorage,
     UltrasoundMultiFrameImageStorage,
 )

@@ -12,7 +12,7 @@ from pynetdicom import AE
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, MaximumLengthNotification
 from pynetdicom.presentation import build_context
-from pynetdicom.sop_class import UltrasoundMultiFrameImageStorage  # type: ignore[attr-defined]
+from pynetdicom.sop_class import UltrasoundMultiFrameImageStorage
 
 from loadtests import objects, servers
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 from pydicom.uid import JPEGBaseline8Bit, generate_uid
 from pynetdicom import AE
-from pynetdicom.sop_class import UltrasoundImageStorage  # type: ignore[attr-defined]
+from pynetdicom.sop_class import UltrasoundImageStorage
 
 from loadtests import objects, servers
 from sonogate.domain.instance import MediaType

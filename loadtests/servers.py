@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def orthanc(folder: Path) -> Iterator[Server]:
         yield Server("Orthanc (fsync)", port, process.pid, http_port)
 
 
-SERVERS: dict[str, Callable[[Path], object]] = {
+SERVERS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
     "gate": gate,
     "bare": bare,
     "storescp": storescp,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE
-from pynetdicom.sop_class import UltrasoundImageStorage, Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import UltrasoundImageStorage, Verification
 
 SUCCESS = 0x0000
 

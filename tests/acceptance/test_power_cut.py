@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom.dsutils import decode  # type: ignore[attr-defined]
+from pynetdicom.dsutils import decode
 
 from sonogate.domain.verdict import Status
 from sonogate.errors import UnknownInstanceError

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
+from pydicom.uid import ComprehensiveSRStorage, generate_uid
 
 from sonogate.settings import (
     HttpSettings,
@@ -182,7 +182,7 @@ async def test_an_object_that_is_no_image_is_not_applicable(
 ) -> None:
     """A structured report over REST is kept and named."""
     report = make_instance()
-    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.33"
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = ComprehensiveSRStorage
     report.SOPInstanceUID = report.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     report.Modality = "SR"
     del report.PixelData

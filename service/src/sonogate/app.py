@@ -61,6 +61,7 @@ class Gate:
     metrics: Metrics = field(default_factory=Metrics)
     dicom_port: int = 0
     http_port: int = 0
+    pipeline: Pipeline = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.settings

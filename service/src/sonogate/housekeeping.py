@@ -65,8 +65,8 @@ class Housekeeping:
         for sender in await self.studies.senders():
             ae = self.metrics.ae(sender.calling_ae)
             self.metrics.clock_skewed.labels(ae).set(sender.clock_skewed)
-            if sender.delay_seconds is not None:
-                self.metrics.sender_delay_seconds.labels(ae).set(sender.delay_seconds)
+            if sender.sends_late_seconds is not None:
+                self.metrics.sender_delay_seconds.labels(ae).set(sender.sends_late_seconds)
 
     async def let_go(self) -> None:
         """Remove the pixel bytes of objects whose verdict was delivered long enough ago."""

@@ -47,7 +47,10 @@ def speckle(height: int, width: int, seed: int) -> np.ndarray[tuple[int, int], n
     for axis in (0, 1, 1):
         field_ = (np.roll(field_, 1, axis) + 2 * field_ + np.roll(field_, -1, axis)) / 4
     grey = 1 + 20 * np.log10(np.abs(field_) / np.abs(field_).max() + 1e-6) / 60
-    return np.clip(255 * grey, 0, 255).astype(np.uint8)
+    drawn: np.ndarray[tuple[int, int], np.dtype[np.uint8]] = np.clip(255 * grey, 0, 255).astype(
+        np.uint8
+    )
+    return drawn
 
 
 def make_instance(

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sonoquality.attributes import AttributeMeasure, measure
 from sonoquality.card import ModelCardError
 from sonoquality.model import FrameQuality, QualityModel
 from sonoquality.zoo import default_zoo
@@ -14,6 +13,7 @@ from sonogate.domain.job import Greeting
 from sonogate.domain.scores import Attribute, FrameScore, FrameScores, ModelIdentity, ScoredStack
 from sonogate.errors import ModelError
 from sonogate.settings import ScoringSettings
+from sonoquality.attributes import AttributeMeasure, measure
 
 
 @dataclass(frozen=True, slots=True)
