@@ -3,12 +3,23 @@
 One mask and one resampler serve data, training and gate alike (SCIENCE.md §6, common conventions).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from sonoquality.arrays import Floats, Luma, Mask, ShapeError
+from sonoquality.arrays import Floats, Luma, Mask, ShapeError, UnitImage, Windows
 
+WINDOW = 224
+STRIDE = 112
+#: The scan area's longer side at working scale is at most this.
+WORKING_SIDE = 448
+#: A window counts when at least this share of it lies in the mask.
+LEAST_MASK = 0.5
+#: So few pixels beyond the last window are not worth another one.
+SLACK = 16
+HALF = 128
 #: The mask is found on a copy reduced to about this longer side: structure, not pixels, decides.
 MASK_SIDE = 224
 #: Grey levels above the background that count as an echo.
@@ -164,3 +175,94 @@ def _without_lens(hull: Mask, sector: Mask) -> Mask:
 def _enlarged(mask: Mask, factor: int, shape: tuple[int, ...]) -> Mask:
     full = np.repeat(np.repeat(mask, factor, axis=0), factor, axis=1)
     return np.ascontiguousarray(full[: shape[0], : shape[1]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingImage:
+    """One frame's scan area at working scale, padded to hold at least one window."""
+
+    image: UnitImage  #: (height, width) in [0, 1]
+    mask: Mask  #: (height, width); False on padding, overlay and outside the scan
+    box: tuple[int, int, int, int]  #: left, top, right, bottom of the scan area in the frame
+    size: tuple[int, int]  #: (width, height) of the scan area at working scale, without padding
+
+
+def working_image(luma: Luma, scan: Mask, overlay: Mask | None = None) -> WorkingImage:
+    """Crop to the scan area and reduce its longer side to at most 448 px; never enlarge.
+
+    Args:
+        luma: (height, width) uint8.
+        scan: (height, width), as `scan_mask` finds it.
+        overlay: (height, width), True where text and marks hide the tissue.
+
+    Raises:
+        ShapeError: the arrays differ in size, or the scan mask is empty.
+    """
+    _check(luma, scan)
+    if overlay is not None:
+        _check(luma, overlay)
+    rows, columns = np.flatnonzero(scan.any(axis=1)), np.flatnonzero(scan.any(axis=0))
+    if len(rows) == 0:
+        raise ShapeError("The scan mask is empty; pass one from scan_mask, which never is.")
+    box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    area = (slice(box[1], box[3]), slice(box[0], box[2]))
+    counts = scan[area] if overlay is None else scan[area] & ~overlay[area]
+    size = _working_size(box[2] - box[0], box[3] - box[1])
+    grey = Image.fromarray(np.ascontiguousarray(luma[area]))
+    share = Image.fromarray(counts.astype(np.uint8) * 255)
+    if size != grey.size:
+        grey = grey.resize(size, Image.Resampling.LANCZOS)
+        share = share.resize(size, Image.Resampling.BOX)
+    pad = [(0, max(WINDOW - side, 0)) for side in (size[1], size[0])]
+    image = np.pad(np.asarray(grey, dtype=np.float32) / np.float32(255.0), pad)
+    mask = np.pad(np.asarray(share) >= HALF, pad)
+    return WorkingImage(image=image, mask=mask, box=box, size=size)
+
+
+def _working_size(width: int, height: int) -> tuple[int, int]:
+    factor = min(1.0, WORKING_SIDE / max(width, height))
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSet:
+    """Windows of one working image, ready for a model."""
+
+    pixels: Windows  #: (window, 1, 224, 224) in [0, 1]
+    masks: Windows  #: (window, 1, 224, 224), 1 in the mask, 0 outside
+    corners: tuple[tuple[int, int], ...]  #: (top, left) of each window in the working image
+    areas: Floats  #: (window,) share of each window in the mask
+    enough: bool  #: at least one window lies half in the mask
+
+
+def windows_of(working: WorkingImage) -> WindowSet:
+    """Cut all windows of 224 px at about 112 px apart that lie half in the mask.
+
+    Where none does (a small or narrow scan), the fullest one is taken and `enough` is False.
+    """
+    corners = [
+        (top, left)
+        for top in _starts(working.mask.shape[0])
+        for left in _starts(working.mask.shape[1])
+    ]
+    cuts = [(slice(t, t + WINDOW), slice(x, x + WINDOW)) for t, x in corners]
+    areas = np.array([working.mask[cut].mean() for cut in cuts])
+    taken = np.flatnonzero(areas >= LEAST_MASK)
+    enough = len(taken) > 0
+    taken = taken if enough else np.array([int(areas.argmax())])
+    return WindowSet(
+        pixels=np.stack([working.image[cuts[i]] for i in taken])[:, None],
+        masks=np.stack([working.mask[cuts[i]] for i in taken])[:, None].astype(np.float32),
+        corners=tuple(corners[i] for i in taken),
+        areas=areas[taken],
+        enough=enough,
+    )
+
+
+def _starts(length: int) -> list[int]:
+    """Return where windows start along a side: evenly from edge to edge, about a stride apart."""
+    room = length - WINDOW
+    n_windows = 1 + max(0, -(-(room - SLACK) // STRIDE))
+    if n_windows == 1:
+        return [room // 2]
+    return [round(i * room / (n_windows - 1)) for i in range(n_windows)]

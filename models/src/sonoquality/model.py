@@ -1,0 +1,150 @@
+"""A quality model of the zoo, loaded and ready: frames in, quality per frame out."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TypedDict
+
+import numpy as np
+
+from sonoquality.arrays import Frames, Mask, ShapeError, UnitImage
+from sonoquality.card import ModelCard
+from sonoquality.pooling import area_mean, heat_map, worst_area_mean
+from sonoquality.preprocess import WindowSet, WorkingImage, windows_of, working_image
+from sonoquality.session import Outputs, Session, open_session
+
+LADDER = ("tensorrt", "cuda", "cpu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameQuality:
+    """What the model says of one frame."""
+
+    quality: float  #: [0, 100]; 100 is best
+    scores: Mapping[str, float]  #: raw numbers by name
+    heat: UnitImage  #: (height, width) of the frame; 1 is bad
+    uncertain: bool  #: too little of a scan to be sure
+    preprocess_seconds: float
+    infer_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityModel:
+    """A loaded model with its card."""
+
+    card: ModelCard
+    session: Session
+
+    @classmethod
+    def load(
+        cls,
+        entry: Path,
+        providers: Sequence[str] = LADDER,
+        threads: int = 1,
+        cache: Path | None = None,
+    ) -> "QualityModel":
+        """Load a zoo entry on the best provider that really works.
+
+        Args:
+            entry: folder with model.onnx and model.toml.
+            providers: rungs to try, best first.
+            threads: for inference.
+            cache: folder for compiled engines; a folder of the system's temporary one by default.
+
+        Raises:
+            ModelCardError: card or model is missing, the hash differs, or no provider loads it.
+        """
+        card = ModelCard.read(entry)
+        session = open_session(
+            card.check_hash(entry),
+            sha256=card.sha256,
+            ladder=providers,
+            threads=threads,
+            cache=cache or Path(tempfile.gettempdir()) / "sonoquality-engines",
+        )
+        return cls(card=card, session=session)
+
+    @property
+    def name(self) -> str:
+        """The zoo's name of the model."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """The model's version."""
+        return self.card.version
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the model file."""
+        return self.card.sha256
+
+    @property
+    def provider(self) -> str:
+        """The rung that really loaded: tensorrt, cuda or cpu."""
+        return self.session.provider
+
+    @property
+    def rungs_failed(self) -> tuple[str, ...]:
+        """Why each better rung did not load."""
+        return self.session.rungs_failed
+
+    def score(
+        self, frames: Frames, scan_mask: Mask, overlay_mask: Mask | None = None
+    ) -> list[FrameQuality]:
+        """Score frames (frame, height, width) that share one scan mask (height, width).
+
+        Raises:
+            ShapeError: sizes differ, or the scan mask is empty.
+        """
+        if frames.ndim != 3:
+            raise ShapeError(
+                f"Expected (frame, height, width), got {frames.shape}; pass frame[None]."
+            )
+        return [self._score_one(frame, scan_mask, overlay_mask) for frame in frames]
+
+    def _score_one(self, frame: Frames, scan: Mask, overlay: Mask | None) -> FrameQuality:
+        start = perf_counter()
+        working = working_image(frame, scan, overlay)
+        windows = windows_of(working)
+        prepared = perf_counter()
+        outputs = self.session.run(windows.pixels, windows.masks)
+        inferred = perf_counter()
+        quality = self._judged(outputs, windows, working, (frame.shape[0], frame.shape[1]))
+        pooled = perf_counter()
+        return FrameQuality(
+            **quality,
+            preprocess_seconds=(prepared - start) + (pooled - inferred),
+            infer_seconds=inferred - prepared,
+        )
+
+    def _judged(
+        self, outputs: Outputs, windows: WindowSet, working: WorkingImage, shape: tuple[int, int]
+    ) -> "_Judged":
+        card = self.card
+        badness = outputs["badness"].astype(np.float64)
+        mean = area_mean(badness, windows.areas)
+        worst = worst_area_mean(badness, windows.areas, card.tail_share)
+        score = (1.0 - card.tail_weight) * mean + card.tail_weight * worst
+        n_blocks = int(outputs["block_counts"].sum())
+        heat = np.clip(outputs["block_badness"] / card.heat_full, 0.0, 1.0)
+        return _Judged(
+            quality=card.scale.to_quality(score, len(badness)),
+            scores={
+                card.scale.name: score,
+                f"{card.scale.name}_mean": mean,
+                f"{card.scale.name}_worst": worst,
+                "windows": float(len(badness)),
+            },
+            heat=heat_map(heat.astype(np.float32), windows, working, shape),
+            uncertain=not windows.enough or n_blocks < card.least_blocks,
+        )
+
+
+class _Judged(TypedDict):
+    quality: float
+    scores: Mapping[str, float]
+    heat: UnitImage
+    uncertain: bool

@@ -1,0 +1,15 @@
+"""Where the models live: a folder per name and version with model, card and golden scores."""
+
+from pathlib import Path
+
+MODEL_FILE = "model.onnx"
+CARD_FILE = "model.toml"
+GOLDEN_FILE = "golden.json"
+PARENT_FILE = "manifold.npz"  #: the fitted numbers the graph was written from
+
+
+def default_zoo() -> Path:
+    """Return the zoo that came with the package, or that of the source tree."""
+    here = Path(__file__).resolve().parent
+    packed = here / "zoo"
+    return packed if packed.is_dir() else here.parents[1] / "zoo"
