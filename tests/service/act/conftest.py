@@ -143,14 +143,17 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def owe(
-    database: Database, webhooks: tuple[WebhookSettings, ...], *studies: str
+    database: Database,
+    webhooks: tuple[WebhookSettings, ...],
+    *studies: str,
+    at: datetime | None = None,
 ) -> list[int]:
     """Write one event for each study named, in order, owed to every webhook; return the ids."""
     targets = DeliveryTargets.from_settings(webhooks)
     return await database.write(
         lambda tx: [
             tx.events.append(
-                EventKind.VERDICT, datetime.now(UTC), {"n": n}, targets, study_uid=study
+                EventKind.VERDICT, at or datetime.now(UTC), {"n": n}, targets, study_uid=study
             )
             for n, study in enumerate(studies)
         ]

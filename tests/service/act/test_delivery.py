@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -323,6 +324,24 @@ async def test_the_backlog_is_shown_with_its_age(
         await until(lambda: (_value(metrics, "sonogate_outbox_oldest_seconds") or 0) > 1)
 
     assert 3.0 == _value(metrics, "sonogate_outbox_pending")
+
+
+async def test_what_is_owed_to_a_receiver_that_left_the_settings_is_kept_for_a_day(
+    database: Database, owe: Owe, make_receiver: MakeReceiver
+) -> None:
+    """A slip in the settings can be mended; a receiver gone for good holds no pixels for ever."""
+    receiver = make_receiver()
+    gone, stays = webhook("http://gone.example/hook"), webhook(receiver.url)
+    day = timedelta(hours=24)
+    await owe(database, (gone,), "A", at=datetime.now(UTC) - day - timedelta(minutes=1))
+    await owe(database, (gone,), "B", at=datetime.now(UTC) - day + timedelta(minutes=1))
+    await owe(database, (stays,), "C", at=datetime.now(UTC) - 30 * day)
+
+    async with delivering(database, stays):
+        await until(lambda: len(receiver.effects) == 1)
+        await asyncio.sleep(0.2)
+
+    assert 1 == (await database.read(lambda tx: tx.deliveries.backlog()))[0]
 
 
 async def test_logs_name_the_host_and_never_the_address_or_the_secret(

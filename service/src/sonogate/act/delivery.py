@@ -7,7 +7,7 @@ the oldest undelivered event of each study is tried, so a receiver sees a study 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -28,6 +28,10 @@ POLL_SECONDS = 5.0
 """How often the outbox is looked at unasked: for retries an earlier gate planned."""
 BEAT_SECONDS = 1.0
 """How often the backlog's gauges are set."""
+KEEP_FOR_THE_GONE = timedelta(hours=24)
+"""What is owed to a receiver that left the settings is kept so long: time to mend a slip."""
+SWEEP_SECONDS = 600.0
+"""How often what is owed to the gone is looked at."""
 REST_SECONDS = 30.0
 """A sick receiver is asked at least so often whether it is well again."""
 
@@ -92,7 +96,8 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until cancelled; what is under way then is tried again after the next start."""
         async with make_client(self._webhooks) as client, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_backlog())
+            tasks.create_task(_every(BEAT_SECONDS, self._show_backlog))
+            tasks.create_task(_every(SWEEP_SECONDS, self._drop_owed_to_the_gone))
             for lane in self._lanes:
                 tasks.create_task(self._serve(client, lane))
 
@@ -113,7 +118,7 @@ class Delivery:
         now = datetime.now(UTC)
         try:
             due = await self._database.read(
-                lambda tx: tx.deliveries.next_per_study(lane.webhook.url, now, IN_FLIGHT)
+                lambda tx: tx.deliveries.next_per_lane(lane.webhook.url, now, IN_FLIGHT)
             )
         except Exception as error:  # noqa: BLE001 - boundary: a busy database must not end delivery
             log.error("outbox unreadable", exception_type=type(error).__name__)
@@ -167,20 +172,29 @@ class Delivery:
         lane.rest_until = time.monotonic() + seconds
         lane.wake_in(seconds)
 
-    async def _watch_backlog(self) -> None:
-        while True:
-            try:
-                n_owed, oldest_at = await self._database.read(lambda tx: tx.deliveries.backlog())
-            except Exception as error:  # noqa: BLE001 - boundary: gauges must not end delivery
-                log.error("outbox unreadable", exception_type=type(error).__name__)
-            else:
-                self._show_backlog(n_owed, oldest_at)
-            await asyncio.sleep(BEAT_SECONDS)
-
-    def _show_backlog(self, n_owed: int, oldest_at: datetime | None) -> None:
+    async def _show_backlog(self) -> None:
+        n_owed, oldest_at = await self._database.read(lambda tx: tx.deliveries.backlog())
         age = (datetime.now(UTC) - oldest_at).total_seconds() if oldest_at else 0.0
         self._metrics.outbox_pending.set(n_owed)
         self._metrics.outbox_oldest_seconds.set(max(0.0, age))
+
+    async def _drop_owed_to_the_gone(self) -> None:
+        urls = [webhook.url for webhook in self._webhooks]
+        before = datetime.now(UTC) - KEEP_FOR_THE_GONE
+        n_dropped = await self._database.write(
+            lambda tx: tx.deliveries.drop_owed_to_others(urls, before)
+        )
+        if n_dropped:
+            log.warning("deliveries dropped", reason="receiver_not_configured", n_objects=n_dropped)
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - boundary: a busy database must not end delivery
+            log.error("outbox unreadable", exception_type=type(error).__name__)
+        await asyncio.sleep(seconds)
 
 
 def _message(owed: records.Delivery) -> Message:

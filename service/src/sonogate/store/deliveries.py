@@ -1,8 +1,9 @@
 """The outbox: what is owed to receivers outside, until they took it."""
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from sonogate.store.events import to_event
 from sonogate.store.records import Delivery
@@ -89,6 +90,16 @@ class Deliveries:
             .where(deliveries.c.id == delivery_id, deliveries.c.delivered_at.is_(None))
             .values(next_attempt_at=max(now, next_attempt_at), attempts=deliveries.c.attempts + 1)
         )
+
+    def drop_owed_to_others(self, target_urls: Collection[str], before: datetime) -> int:
+        """Drop what was owed before a time to receivers that are none of these; return how many."""
+        return self._connection.execute(
+            delete(deliveries).where(
+                deliveries.c.delivered_at.is_(None),
+                deliveries.c.target_url.not_in(target_urls),
+                deliveries.c.created_at < before,
+            )
+        ).rowcount
 
     def backlog(self) -> tuple[int, datetime | None]:
         """Return how many are owed, and since when the oldest is."""
