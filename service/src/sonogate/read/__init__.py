@@ -1,1 +1,1 @@
-"""From a kept object to a stack of frames: header, pixels, regions, overlays. Runs in the worker."""
+"""From a kept object to a stack of frames; runs in the worker."""

@@ -30,7 +30,7 @@ def decoding(stage: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise UndecodableError(f"Reading {stage} needs more memory than allowed.") from error
-    except Exception as error:  # noqa: BLE001 - boundary: a hostile object may raise anything
+    except Exception as error:  # a hostile object may make a parser raise anything
         raise UndecodableError(f"Can't read {stage} ({type(error).__name__}).") from error
 
 

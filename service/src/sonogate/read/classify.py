@@ -1,4 +1,4 @@
-"""Which objects are not to be judged, and why: by SOP class, modality, and what the picture shows."""
+"""Which objects are not to be judged, and why: by SOP class, by modality, by what is seen."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,13 @@ from sonogate.read.overlay import Overlay
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 ULTRASOUND = frozenset(
     STORAGE + suffix
-    for suffix in ("3", "3.1", "6", "6.1", "6.2")  # retired forms, still sent, then Enhanced US Volume
+    for suffix in (
+        "3",
+        "3.1",
+        "6",
+        "6.1",
+        "6.2",
+    )  # retired forms, still sent, then Enhanced US Volume
 )
 SECONDARY_CAPTURE = frozenset(STORAGE + suffix for suffix in ("7", "7.1", "7.2", "7.3", "7.4"))
 VISIBLE_LIGHT = frozenset(
@@ -105,9 +111,7 @@ def check_page(luma: NDArray[np.uint8], overlay: Overlay, *, sector_found: bool)
         raise NotApplicableError("report_page")
 
 
-def check_colour(
-    luma: NDArray[np.uint8], scan_mask: NDArray[np.bool_], overlay: Overlay
-) -> None:
+def check_colour(luma: NDArray[np.uint8], scan_mask: NDArray[np.bool_], overlay: Overlay) -> None:
     """Refuse a scan that is colour Doppler and little else.
 
     Raises:

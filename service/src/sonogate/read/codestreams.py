@@ -13,7 +13,7 @@ Size = tuple[int, int]
 
 
 def jpeg_size(stream: bytes) -> Size | None:
-    """Return (height, width) of a JPEG, JPEG Lossless or JPEG-LS stream; None if it has no frame."""
+    """Return (height, width) of a JPEG, JPEG Lossless or JPEG-LS stream; None without a frame."""
     at = 2
     while at + 9 <= len(stream):
         if stream[at] != 0xFF or stream[at + 1] == 0xFF:

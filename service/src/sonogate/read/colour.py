@@ -80,8 +80,8 @@ def _masked(samples: Samples, layout: PixelLayout) -> Samples:
     if samples.dtype.kind != "u" or layout.bits_stored == samples.dtype.itemsize * 8:
         return samples
     shift = max(0, layout.high_bit + 1 - layout.bits_stored)
-    native = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    return (native >> shift) & ((1 << layout.bits_stored) - 1)
+    values = samples.astype(np.uint32)
+    return (values >> shift) & np.uint32((1 << layout.bits_stored) - 1)
 
 
 def _eight_bit_colour(samples: Samples, layout: PixelLayout) -> Picture:
@@ -95,7 +95,7 @@ def _from_partial(colour: Picture) -> Picture:
     ybr = colour.astype(np.float32)
     ybr[..., 0] = (ybr[..., 0] - 16) * (255 / 219)
     ybr[..., 1:] = (ybr[..., 1:] - 128) * (255 / 224)
-    return np.clip(np.rint(ybr @ FROM_YBR.T), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(ybr @ FROM_YBR.T), 0, 255), dtype=np.uint8)
 
 
 def _from_reversible(_colour: Picture) -> Picture:

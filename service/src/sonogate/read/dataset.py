@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pydicom.charset import convert_encodings
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
@@ -26,7 +26,8 @@ MAX_ELEMENTS = 50_000
 PIXEL_GROUP = 0x7FE0
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 UNDEFINED_LENGTH = 0xFFFFFFFF
-SPECIFIC_CHARACTER_SET = 0x00080005
+#: Groups of which anything is kept. The patient's (0010) and private ones are read over.
+KEPT_GROUPS = frozenset({0x0002, 0x0008, 0x0018, 0x0020, 0x0028, 0x0054, 0x7FE0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ class _Elements:
         self._stream = stream
         self._implicit = implicit
         self._little = little
-        self._found: dict[BaseTag, RawDataElement] = {}
+        self._found: dict[BaseTag, DataElement | RawDataElement] = {}
+        self._n_seen = 0
 
     def collect(self, stop_when: Callable[[BaseTag, str | None, int], bool]) -> None:
         """Read until `stop_when` or the end.
@@ -145,23 +147,24 @@ class _Elements:
             defer_size=MAX_VALUE_BYTES,
         )
         for element in generator:
-            self._found[element.tag] = element  # type: ignore[assignment]
-            self._check(element)  # type: ignore[arg-type]
+            self._check(element)
+            if element.tag.group in KEPT_GROUPS:
+                self._found[element.tag] = element
         if self._stream.tell() > self._stream.size:
             raise UndecodableError("The object is truncated.")
 
-    def _check(self, element: RawDataElement) -> None:
-        if len(self._found) > MAX_ELEMENTS:
+    def _check(self, element: DataElement | RawDataElement) -> None:
+        self._n_seen += 1
+        if self._n_seen > MAX_ELEMENTS:
             raise UndecodableError(f"The header has more than {MAX_ELEMENTS} elements.")
-        if not isinstance(element, RawDataElement) or element.value is None:
+        if not isinstance(element, RawDataElement) or element.length == UNDEFINED_LENGTH:
             return
-        if element.length != UNDEFINED_LENGTH and len(element.value) < element.length:
-            del self._found[element.tag]
+        if element.value is not None and len(element.value) < element.length:
             raise UndecodableError("The object is truncated.")
 
     def as_dataset(self) -> Dataset:
         """Return what was found as a data set that decodes its values on demand."""
-        dataset = Dataset(self._found)
+        dataset = Dataset(dict(self._found))
         charset = tolerant(lambda: dataset.SpecificCharacterSet)
         encodings = tolerant(lambda: convert_encodings(charset)) if charset else None
         dataset.set_original_encoding(self._implicit, self._little, encodings or "iso8859")

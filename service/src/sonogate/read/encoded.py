@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pydicom.dataset import Dataset
 
@@ -130,7 +131,7 @@ def _by_offsets(offsets: Sequence[int], fragments: Sequence[Fragment]) -> list[F
     origin = fragments[0].offset - 8
     index = {fragment.offset - 8 - origin: i for i, fragment in enumerate(fragments)}
     starts = [index.get(offset, -1) for offset in offsets]
-    if starts[0] != 0 or any(a >= b for a, b in zip(starts, starts[1:], strict=False)):
+    if starts[0] != 0 or any(a >= b for a, b in pairwise(starts)):
         return []
     ends = [*starts[1:], len(fragments)]
     return [tuple(fragments[a:b]) for a, b in zip(starts, ends, strict=True)]

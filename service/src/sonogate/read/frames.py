@@ -3,17 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import MediaType
-from sonogate.errors import EmptyPixelDataError, MissingCodecError, NotApplicableError, UndecodableError
+from sonogate.errors import EmptyPixelDataError, MissingCodecError, UndecodableError
 from sonogate.read.boundary import decoding
 from sonogate.read.classify import check_sop_class
-from sonogate.read.codecs import FRAME_CODECS, NATIVE_SYNTAXES, VIDEO_SYNTAXES, Decoded, decode_frame
+from sonogate.read.codecs import (
+    FRAME_CODECS,
+    NATIVE_SYNTAXES,
+    VIDEO_SYNTAXES,
+    Decoded,
+    decode_frame,
+)
 from sonogate.read.colour import Picture, native_samples, to_picture
 from sonogate.read.dataset import PixelPlace
 from sonogate.read.encoded import all_fragments, encapsulated_frames, native_frames
@@ -73,7 +77,9 @@ def _read_dicom(opened: OpenedObject, max_frames: int, *, scale_jpeg: bool) -> F
     numbers = sample(layout.n_frames, _affordable(max_frames, scene.crop))
     reduce = _reduction(opened, scene) if scale_jpeg else 1
     with opened.stream() as stream:
-        source = FrameSource(opened.header.transfer_syntax_uid or "", layout, dataset, place, stream)
+        source = FrameSource(
+            opened.header.transfer_syntax_uid or "", layout, dataset, place, stream
+        )
         pictures = [
             _cropped(picture, scene.crop, reduce) for picture in source.pictures(numbers, reduce)
         ]
@@ -170,15 +176,3 @@ class FrameSource:
             raise MissingCodecError from error
         fragments = all_fragments(self.place, self.stream)
         return decode_video(fragments, self.stream, numbers, self.layout)
-
-
-def is_scorable(opened: OpenedObject) -> bool:
-    """Whether the header alone does not rule a quality out."""
-    try:
-        check_sop_class(opened.header)
-    except NotApplicableError:
-        return False
-    return opened.failure is None and opened.pixels is not None
-
-
-Frames = NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""Deep grey to eight bits: modality and VOI transforms where the object has them, else its depth."""
+"""Deep grey to eight bits: by the object's own transforms, else by its depth."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ def _is_multi(value: object) -> bool:
 def _windowed(values: NDArray[np.float32], centre: float, width: float) -> NDArray[np.uint8]:
     """Apply a linear window (PS3.3 C.11.2.1.2.1)."""
     unit = (values - (centre - 0.5)) / max(width - 1, 1) + 0.5
-    return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(unit, 0, 1) * 255), dtype=np.uint8)
 
 
 def _voi_table(dataset: Dataset) -> tuple[NDArray[np.float32], int, int] | None:
@@ -76,7 +76,7 @@ def _voi_table(dataset: Dataset) -> tuple[NDArray[np.float32], int, int] | None:
         _, first, bits = (int(value) for value in item.LUTDescriptor)
         entries = item.LUTData
         if isinstance(entries, bytes):
-            order = "<" if dataset.is_little_endian else ">"  # type: ignore[attr-defined]
+            order = "<" if dataset.is_little_endian else ">"
             entries = np.frombuffer(entries, f"{order}u2")
         return np.asarray(entries, np.float32), first, bits
 
@@ -87,11 +87,13 @@ def _looked_up(
     values: NDArray[np.int32], entries: NDArray[np.float32], first: int, bits: int
 ) -> NDArray[np.uint8]:
     shown = entries[np.clip(values - first, 0, len(entries) - 1)]
-    return np.rint(shown * (255 / ((1 << bits) - 1))).clip(0, 255).astype(np.uint8)
+    scaled = np.rint(shown * (255 / ((1 << bits) - 1)))
+    return np.asarray(scaled.clip(0, 255), dtype=np.uint8)
 
 
 def _by_depth(values: NDArray[np.int32], bits_stored: int) -> NDArray[np.uint8]:
     """Scale by the bits stored; by those in use where the upper half of the range is empty."""
     peak = int(values.max(initial=0))
     depth = min(bits_stored, max(8, peak.bit_length()))
-    return np.rint(values * (255 / ((1 << depth) - 1))).clip(0, 255).astype(np.uint8)
+    scaled = np.rint(values * (255 / ((1 << depth) - 1)))
+    return np.asarray(scaled.clip(0, 255), dtype=np.uint8)

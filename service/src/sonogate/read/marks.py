@@ -51,7 +51,7 @@ def is_cross(shape: Mask, longest: int) -> bool:
         longest: longest side of a mark in pixels.
     """
     height, width = shape.shape
-    if not (SHORTEST <= min(height, width) and max(height, width) <= longest):
+    if min(height, width) < SHORTEST or max(height, width) > longest:
         return False
     if max(height, width) > 1.35 * min(height, width) or shape.mean() > 0.62:
         return False
@@ -101,11 +101,11 @@ def find_bars(luma: Luma, screen_side: int) -> Mask:
     widest = max(10, screen_side // 25)
     for (rows, columns), shape in _parts(luma > LIT):
         height, width = shape.shape
-        if width <= widest and height >= 3 * width and shape.mean() > 0.9:
-            if _is_ramp(luma[rows, columns]):
-                below = slice(rows.start, min(luma.shape[0], rows.stop + height))
-                found[below, columns] |= luma[below, columns] > 0
-                found[rows, columns] = True
+        is_upright = width <= widest and height >= 3 * width and shape.mean() > 0.9
+        if is_upright and _is_ramp(luma[rows, columns]):
+            below = slice(rows.start, min(luma.shape[0], rows.stop + height))
+            found[below, columns] |= luma[below, columns] > 0
+            found[rows, columns] = True
     return found
 
 

@@ -15,7 +15,7 @@ EIGHT = np.ones((3, 3), dtype=np.bool_)
 def label(mask: Mask) -> tuple[Labels, int]:
     """Number the 8-connected parts, from 1; 0 is the ground."""
     labels, n_parts = ndimage.label(mask, EIGHT)
-    return labels, int(n_parts)
+    return np.asarray(labels, dtype=np.int32), int(n_parts)
 
 
 def dilate(mask: Mask, rows: int, columns: int | None = None) -> Mask:

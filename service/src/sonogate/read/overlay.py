@@ -84,7 +84,7 @@ def find_overlay(luma: Luma, first: Luma, colour: Mask, screen_side: int) -> Ove
     """Find the furniture in one frame, or in the darkest of several.
 
     Args:
-        luma: (height, width); for a cine the minimum over its frames, which keeps what stands still.
+        luma: (height, width); for a cine the minimum over its frames: it keeps what stands still.
         first: (height, width) the first frame, in which measurement marks are looked for.
         colour: (height, width) saturated pixels of any frame.
         screen_side: longer side of the whole frame, by which letters are scaled.
@@ -92,7 +92,8 @@ def find_overlay(luma: Luma, first: Luma, colour: Mask, screen_side: int) -> Ove
     colour = without_small(colour, LEAST_COLOUR_PIXELS)
     near_colour = dilate(colour, 1)
     flow = _filled(colour)
-    strokes, n_letters = find_strokes(luma, dilate(flow, 1), screen_side)
+    broad_colour = dilate(without_small(colour, (screen_side // 40) ** 2), 1)
+    strokes, n_letters = find_strokes(luma, broad_colour, screen_side)
     crosses = find_crosses(first, colour, screen_side)
     mask = dilate(strokes | crosses, 2)
     mask |= near_colour | find_bars(luma, screen_side)

@@ -41,9 +41,7 @@ def apply_palette(
     tables = [_table(dataset, channel) for channel in CHANNELS]
     first = _first_mapped(dataset, signed=signed)
     position = indices.astype(np.int32) - first
-    return np.stack(
-        [table[np.clip(position, 0, len(table) - 1)] for table in tables], axis=-1
-    )
+    return np.stack([table[np.clip(position, 0, len(table) - 1)] for table in tables], axis=-1)
 
 
 def _raw(dataset: Dataset, keyword: str) -> RawDataElement:

@@ -111,7 +111,7 @@ def fingerprint(stack: FrameStack, row: int) -> bytes:
     weighted = _cells(stack.frames[row][box] * echo)
     weight = _cells(echo)
     cells = np.where(weight > 0.02, weighted / np.maximum(weight, 0.02), 0.0)
-    return np.rint(np.clip(cells, 0, 255)).astype(np.uint8).tobytes()
+    return bytes(np.rint(np.clip(cells, 0, 255)).astype(np.uint8).tobytes())
 
 
 def _cells(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -51,7 +51,8 @@ def _declared(item: Dataset, height: int, width: int) -> DeclaredRegion | None:
     spatial_format = whole_number(item, "RegionSpatialFormat")
     data_type = whole_number(item, "RegionDataType")
     x0, y0, x1, y1 = (
-        whole_number(item, f"RegionLocation{corner}") for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")
+        whole_number(item, f"RegionLocation{corner}")
+        for corner in ("MinX0", "MinY0", "MaxX1", "MaxY1")
     )
     if spatial_format is None or x0 is None or y0 is None or x1 is None or y1 is None:
         return None
@@ -96,13 +97,11 @@ def b_mode_regions(regions: Sequence[DeclaredRegion]) -> list[Region]:
 
 def _without_insets(regions: Sequence[DeclaredRegion]) -> list[Region]:
     largest = max((region.area for region in regions), default=0)
-    return [
-        region.rectangle for region in regions if region.area >= LEAST_OF_LARGEST * largest
-    ]
+    return [region.rectangle for region in regions if region.area >= LEAST_OF_LARGEST * largest]
 
 
 def furniture(regions: Iterable[DeclaredRegion]) -> list[Region]:
-    """Return the rectangles of what is drawn over or beside the image: bars, ECG, other graphics."""
+    """Return the rectangles of what is drawn over or beside the image: bars, ECG, graphics."""
     return [region.rectangle for region in regions if region.spatial_format not in (TWO_D, 0)] + [
         region.rectangle
         for region in regions

@@ -6,9 +6,9 @@ probe in air or a lost contact leaves next to no echo, that step still outlines 
 
 import numpy as np
 from numpy.typing import NDArray
-from sonoquality.preprocess import scan_mask
 
 from sonogate.read.morphology import holes, label, opened, sizes
+from sonoquality.preprocess import scan_mask
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -68,7 +68,7 @@ def _ground(luma: Luma, no_evidence: Mask) -> Mask | None:
 
 
 def _solidity(part: Mask) -> float:
-    """Return how much of the gaps within rows and within columns the part fills, the worse of both."""
+    """Return how well the part fills its rows and its columns, the worse of both."""
     return min(_filled_share(part), _filled_share(part.T))
 
 

@@ -1,4 +1,4 @@
-"""Bytes of a kept object, read within bounds: nothing is allocated on the word of a length field."""
+"""Bytes of a kept object, read within bounds: no length field is believed before its bytes."""
 
 import zlib
 from io import BytesIO

@@ -18,12 +18,12 @@ WHITE, LINE_CONTRAST, ONE_LEVEL = 190, 95, 14
 LEAST_PIXELS = 4
 
 
-def find_strokes(luma: Luma, flow: Mask, screen_side: int) -> tuple[Mask, int]:
+def find_strokes(luma: Luma, colour: Mask, screen_side: int) -> tuple[Mask, int]:
     """Find letters and lines.
 
     Args:
         luma: (height, width).
-        flow: (height, width) filled colour, which is found elsewhere.
+        colour: (height, width) colour larger than letters, which is found elsewhere.
         screen_side: longer side of the whole frame, by which letters are scaled.
 
     Returns:
@@ -31,7 +31,7 @@ def find_strokes(luma: Luma, flow: Mask, screen_side: int) -> tuple[Mask, int]:
     """
     side = max(5, 2 * round(screen_side / 160) + 1)
     ground = ndimage.grey_opening(luma, size=(side, side))
-    thin = ((luma - ground) >= STROKE_CONTRAST) & ~flow
+    thin = ((luma - ground) >= STROKE_CONTRAST) & ~colour
     labels, n_parts = label(thin)
     if n_parts == 0:
         return np.zeros(luma.shape, dtype=np.bool_), 0
@@ -47,9 +47,10 @@ def _rest_of_words(luma: Luma, letters: Mask, screen_side: int) -> Mask:
     line = dilate(closed(letters, 0, gap), 1, gap)
     shining = luma > 2 * BLACK
     labels, n_parts = label(shining)
-    beside = np.unique(labels[shining & line])
-    small = sizes(labels, n_parts)[beside] < (screen_side // 24) ** 2
-    return select(labels, n_parts, beside[small])
+    size = sizes(labels, n_parts)
+    on_line = np.bincount(labels[line], minlength=n_parts + 1)
+    in_word = (on_line > 0.6 * size) & (size < (screen_side // 24) ** 2)
+    return select(labels, n_parts, np.flatnonzero(in_word))
 
 
 class _Form:
