@@ -1,0 +1,46 @@
+"""The page of all metrics, made from the metrics themselves.
+
+    python -m sonogate.observe.reference > docs/reference/metrics.md
+
+A test asks that the page is what this makes.
+"""
+
+import sys
+from collections.abc import Iterator
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from sonogate.observe.metrics import LABEL_LIMIT, Metrics
+
+HEAD = f"""# Metrics
+
+What `GET /metrics` shows, in Prometheus form. Written by `python -m sonogate.observe.reference`;
+don't edit.
+
+Labels come from closed sets, so no label ever holds a UID or anything of a patient. Senders and
+exam types are open in principle: the first {LABEL_LIMIT} values are shown, the rest count as
+`other`; `none` stands for nothing. Counters end in `_total`; histograms have `_bucket`, `_sum` and
+`_count`. Series of closed labels start at 0.
+
+| metric | kind | labels | what it says |
+| --- | --- | --- | --- |
+"""
+
+
+def make_reference() -> str:
+    """Return the page as Markdown."""
+    return HEAD + "".join(sorted(_lines(Metrics())))
+
+
+def _lines(metrics: Metrics) -> Iterator[str]:
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricWrapperBase):
+            (family,) = metric.describe()
+            suffix = "_total" if family.type == "counter" else ""
+            labels = ", ".join(f"`{name}`" for name in metric._labelnames)
+            name = f"`{family.name}{suffix}`"
+            yield f"| {name} | {family.type} | {labels or 'none'} | {family.documentation} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(make_reference())
