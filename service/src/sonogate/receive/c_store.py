@@ -1,5 +1,6 @@
 """C-STORE: keep the instance, commit its row, and only then answer Success (PS3.4 Annex B)."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from sonogate.receive.part10 import file_meta
 from sonogate.receive.spool_file import SpooledObject
 from sonogate.receive.status import SUCCESS, Answer, DimseStatus, answer_to
 
-MAX_UID_CHARACTERS: Final = 128
-"""Twice what PS3.5 allows: a cart with a long UID is heard, an absurd one is not."""
+_UID: Final = re.compile(r"[!-~]{1,128}")
+"""Printable, up to twice what PS3.5 allows: a cart with odd UIDs is heard, an absurd one is not."""
 
 log = get_logger()
 
@@ -154,5 +155,5 @@ class StoreOperation:
 def _check_uid(name: str, uid: str) -> None:
     if not uid:
         raise MalformedObjectError(f"The command has no {name}.")
-    if len(uid) > MAX_UID_CHARACTERS or not all("!" <= character <= "~" for character in uid):
+    if not _UID.fullmatch(uid):
         raise MalformedObjectError(f"{name} is not a UID.")

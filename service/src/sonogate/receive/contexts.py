@@ -1,6 +1,7 @@
 """What the acceptor accepts: SOP classes (PS3.4 Annex B) and transfer syntaxes (PS3.5 Annex A)."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Final
 
 from pydicom._uid_dict import UID_dictionary
@@ -104,13 +105,19 @@ def supported_contexts(extra: Iterable[str] = ()) -> Mapping[str, PresentationCo
 
     Roles are left to the default (PS3.7 D.3.3.4): the requestor is the SCU, we are the SCP.
     """
-    contexts = {uid: _context(uid, TRANSFER_SYNTAXES) for uid in storage_sop_classes(extra)}
-    contexts[VERIFICATION] = _context(VERIFICATION, UNCOMPRESSED)
+    storage = _template(TRANSFER_SYNTAXES)
+    contexts = {uid: _of(storage, uid) for uid in storage_sop_classes(extra)}
+    contexts[VERIFICATION] = _of(_template(UNCOMPRESSED), VERIFICATION)
     return contexts
 
 
-def _context(abstract_syntax: str, transfer_syntaxes: Iterable[str]) -> PresentationContext:
+def _template(transfer_syntaxes: Iterable[str]) -> PresentationContext:
     context = PresentationContext()
-    context.abstract_syntax = UID(abstract_syntax)
     context.transfer_syntax = [UID(uid) for uid in transfer_syntaxes]
+    return context
+
+
+def _of(template: PresentationContext, abstract_syntax: str) -> PresentationContext:
+    context = copy(template)  # shares the list of transfer syntaxes, which is slow to validate
+    context.abstract_syntax = UID(abstract_syntax)
     return context

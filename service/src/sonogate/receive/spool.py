@@ -1,21 +1,20 @@
 """The folder of kept objects: durable writes, bounded memory, free room.
 
-A file is named after its object id, never after anything a sender said. Small objects are gathered
+A file's name is made here, never from anything a sender said. Small objects are gathered
 in RAM and written in one thread job; larger ones stream to disk in blocks while they arrive. Who
 sent an object and what became of it is the store's business.
 """
 
 import asyncio
 import time
-import zlib
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sonogate.domain.identity import ObjectId, new_object_id
 from sonogate.errors import SpoolFullError
+from sonogate.receive.slots import SlotStock
 from sonogate.receive.spool_file import SpooledObject, SpoolFile, free_bytes_of, sync_folder
 from sonogate.settings import MIB, ListenerSettings, SpoolSettings
 
@@ -40,6 +39,7 @@ class Spool:
         self.max_object_bytes = listener.max_object_bytes
         self._min_free_bytes = settings.min_free_bytes
         self._threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="spool")
+        self._slots = SlotStock(folder, self._threads, N_FOLDERS)
         self._background: set[asyncio.Future[Any]] = set()
         self._free_bytes = 0
         self._looked_at = float("-inf")
@@ -51,11 +51,13 @@ class Spool:
             (self.folder / f"{number:02x}").mkdir(exist_ok=True)
         sync_folder(self.folder)
         sync_folder(self.folder.parent)
+        self._slots.fill()
 
     async def close(self) -> None:
         """Wait for work under way and end the threads."""
         while self._background:
             await asyncio.wait(self._background)
+        await asyncio.to_thread(self._slots.clear)
         self._threads.shutdown()
 
     def path_of(self, spool_name: str) -> Path:
@@ -91,14 +93,14 @@ class Spool:
             raise SpoolFullError
 
     def new_file(self, head: bytes) -> SpoolFile:
-        """Name a new file; it comes into being with its first write, off the event loop.
+        """Name a file for one object; it is written off the event loop.
 
         Args:
             head: Bytes before the content proper (preamble and file meta); not part of its hash.
         """
-        object_id = new_object_id()
-        spool_name = spool_name_of(object_id)
-        return SpoolFile(object_id, spool_name, self.path_of(spool_name), head)
+        slot = self._slots.take()
+        name = slot or self._slots.new_name()
+        return SpoolFile(name, self.path_of(name), head, is_slot=slot is not None)
 
     async def keep_bytes(self, head: bytes, content: bytes | bytearray) -> SpooledObject:
         """Write and sync an object that is in memory.
@@ -134,8 +136,3 @@ class Spool:
         for name in orphans:
             self.remove(name)
         return orphans
-
-
-def spool_name_of(object_id: ObjectId) -> str:
-    """Return the path of an object below the spool; the folders fill evenly."""
-    return f"{zlib.crc32(object_id.encode()) % N_FOLDERS:02x}/{object_id}"

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sonogate.domain.identity import ObjectId
+from sonogate.domain.identity import ObjectId, new_object_id
 from sonogate.errors import ReceiveError, SpoolFullError, SpoolWriteError
 from sonogate.settings import MIB
 
 SYNC_EVERY_BYTES: Final = 16 * MIB
 """A long cine is synced while it arrives, so that little is left to wait for at its end."""
+
+CREATE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+FILE_MODE: Final = 0o640
 
 Block = bytes | bytearray | memoryview
 
@@ -29,13 +32,13 @@ class SpooledObject:
 
 
 class SpoolFile:
-    """Writes one object; every failure leaves no file behind."""
+    """Writes one object, in a slot or in a new file; every failure leaves no file behind."""
 
-    def __init__(self, object_id: ObjectId, spool_name: str, path: Path, head: bytes) -> None:
-        self.object_id = object_id
+    def __init__(self, spool_name: str, path: Path, head: bytes, *, is_slot: bool) -> None:
         self.spool_name = spool_name
         self._path = path
         self._head = head
+        self._is_slot = is_slot
         self._hash = hashlib.sha256()
         self._descriptor: int | None = None
         self._size_bytes = 0
@@ -64,12 +67,13 @@ class SpoolFile:
         try:
             os.fsync(self._append(blocks))
             self._close()
-            sync_folder(self._path.parent)
+            if not self._is_slot:
+                sync_folder(self._path.parent)
         except OSError as error:
             self.discard()
             raise _as_receive_error(error) from error
         return SpooledObject(
-            object_id=self.object_id,
+            object_id=new_object_id(),
             spool_name=self.spool_name,
             content_sha256=self._hash.hexdigest(),
             size_bytes=self._size_bytes,
@@ -83,8 +87,8 @@ class SpoolFile:
     def _append(self, blocks: Iterable[Block]) -> int:
         descriptor = self._descriptor
         if descriptor is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            descriptor = self._descriptor = os.open(self._path, flags, 0o640)
+            flags = os.O_WRONLY | os.O_CLOEXEC if self._is_slot else CREATE_FLAGS
+            descriptor = self._descriptor = os.open(self._path, flags, FILE_MODE)
             self._write_all(descriptor, self._head)
         for block in blocks:
             self._hash.update(block)
