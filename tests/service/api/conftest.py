@@ -167,7 +167,7 @@ class FakeStudies:
                 last_received_at=NOW,
                 sends_late_seconds=900.0,
                 clock_skewed=False,
-                advice=None,
+                advice="sender_sends_late",
             )
         ]
 

@@ -171,6 +171,21 @@ async def test_senders_are_described(client: httpx.AsyncClient) -> None:
         sender["sends_late_seconds"],
         sender["clock_skewed"],
     )
+    assert "switch it to send per image" in sender["advice"]
+
+
+async def test_a_late_sender_is_told_in_words_on_its_study(
+    door: Door, client: httpx.AsyncClient
+) -> None:
+    """The tracker keeps a key; the page gets the sentence."""
+    study = door.studies.studies["1.2"].model_copy(update={"sender_advice": "sender_sends_late"})
+    door.studies.studies["1.2"] = study
+
+    read = await client.get("/v1/studies/1.2")
+    closed = await client.post("/v1/studies/1.2/close")
+
+    for answer in (read, closed):
+        assert "switch it to send per image" in answer.json()["sender_advice"]
 
 
 async def test_readiness_says_what_is_wrong(door: Door, client: httpx.AsyncClient) -> None:

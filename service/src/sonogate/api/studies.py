@@ -8,8 +8,19 @@ from sonogate.api.changes import count_close, count_replaced, tell
 from sonogate.api.dependencies import PortsDep, StudiesDep
 from sonogate.api.schemas import Answer, ErrorBody, Sender, Signature, UidPath
 from sonogate.domain.study import Study, StudyStatus, StudySummary
+from sonogate.messages import text
 
 Responses = dict[int | str, dict[str, Any]]
+
+
+def _in_words(key: str | None) -> str | None:
+    """Say an advice; the tracker stores its key, so that a later language needs no new verdicts."""
+    return text(key) if key else None
+
+
+def _shown(study: Study) -> Study:
+    return study.model_copy(update={"sender_advice": _in_words(study.sender_advice)})
+
 
 router = APIRouter(prefix="/v1", tags=["studies"])
 
@@ -34,7 +45,7 @@ async def list_studies(
 @router.get("/studies/{study_uid}", summary="Read a study", responses={**NOT_FOUND})
 async def read_study(study_uid: UidPath, studies: StudiesDep) -> Study:
     """Return a study: all verdicts, open questions, what to re-acquire, `ready_to_close`."""
-    return await studies.get(study_uid)
+    return _shown(await studies.get(study_uid))
 
 
 @router.post(
@@ -48,7 +59,7 @@ async def close_study(
     study = await ports.studies.close(study_uid, signature.by if signature else "rest")
     count_close(ports, before.status, study)
     tell(ports)
-    return study
+    return _shown(study)
 
 
 @router.post(
@@ -69,10 +80,13 @@ async def answer_question(
     if answer.replaces:
         count_replaced(ports)
     tell(ports)
-    return study
+    return _shown(study)
 
 
 @router.get("/senders", summary="See how carts send", tags=["senders"])
 async def list_senders(studies: StudiesDep) -> list[Sender]:
     """Return each sender's delay from acquisition to receipt, its clock, and what to change."""
-    return [Sender.model_validate(report) for report in await studies.senders()]
+    return [
+        Sender.model_validate(report).model_copy(update={"advice": _in_words(report.advice)})
+        for report in await studies.senders()
+    ]

@@ -62,7 +62,7 @@ export const clock = (date) => TIME.format(new Date(date));
 export function spoken(number, verdict) {
   const name = number ? `Image ${number}` : "Picture";
   const kind = wordOf(kindOf(verdict)).toLowerCase();
-  return [`${name}: ${kind}.`, verdict.reason, verdict.action].filter(Boolean).join(" ");
+  return [`${name}: ${kind}`, verdict.reason, verdict.action].filter(Boolean).join(". ");
 }
 
 export const OVERRULES = [

@@ -1,0 +1,211 @@
+"""The bedside page in a real browser, over the real store and HTTP door."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sonogate.domain.verdict import Finding, FindingRegion
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Browser, PageGate
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+TOKEN = "k" * 32
+HIGH: dict[str, Any] = {"status": "graded", "band": "high", "quality": 88, "action": "Keep it."}
+LOW: dict[str, Any] = {
+    "status": "graded",
+    "band": "low",
+    "quality": 17,
+    "reason": "Right half is dark from the skin down.",
+    "action": "Add gel, recouple the probe.",
+    "findings": [
+        Finding(
+            code="poor_contact",
+            label="Poor contact",
+            severity=0.9,
+            region=FindingRegion(x=440, y=150, width=240, height=300),
+        )
+    ],
+}
+UNSCORABLE: dict[str, Any] = {"status": "unscorable", "reason": "No installed codec reads it."}
+NOT_APPLICABLE: dict[str, Any] = {"status": "not_applicable", "reason": "A report page."}
+
+MakeGate = Callable[..., "PageGate"]
+KIND = "document.querySelector('.stage')?.dataset.kind"
+LIVE = "document.body.className === 'live'"
+
+
+def look(browser: Browser, name: str) -> None:
+    """Keep a screenshot if a folder for them is named in the environment."""
+    if folder := os.environ.get("SONOGATE_SCREENSHOTS"):
+        browser.screenshot(Path(folder) / f"{name}.png")
+
+
+def has(text: str) -> str:
+    """Make an expression that is true once the page shows a text."""
+    return f"document.body.innerText.includes({text!r})"
+
+
+def test_a_verdict_appears_while_the_page_is_open(make_gate: MakeGate, browser: Browser) -> None:
+    """Nobody reloads: band, number, one reason, one action and the worst region are there."""
+    gate = make_gate()
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(has("Waiting for the first image"))
+
+    gate.arrive(**HIGH)
+    browser.wait_for(f"{KIND} === 'high'")
+    gate.arrive(fault="contact", **LOW)
+    browser.wait_for(f"{KIND} === 'low'")
+
+    text = browser.wait_for(f"{has('to re-acquire')} && document.body.innerText")
+    for words in ("LOW", "17", LOW["reason"], LOW["action"], "Not ready", "ABDOMEN A-20417"):
+        assert words in text
+    browser.wait_for("document.querySelector('.view canvas').width > 300")
+    assert "low" in browser.evaluate("document.getElementById('announcer').textContent")
+    look(browser, "low")
+    assert not browser.logs
+
+
+def test_the_worst_region_is_outlined_where_the_finding_says(
+    make_gate: MakeGate, browser: Browser
+) -> None:
+    """It shows (100, 50, 640, 480) of the frame; the outline is drawn so."""
+    gate = make_gate()
+    gate.arrive(fault="contact", **LOW)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for("document.querySelector('.view canvas')?.width > 300")
+    browser.wait_for(
+        """(() => {
+          const canvas = document.querySelector('.view canvas');
+          const scale = canvas.width / 320;
+          const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+          const at = (x, y) => Math.round(y * scale) * canvas.width + Math.round(x * scale);
+          const white = (x, y) => data[4 * at(x, y)] > 250;
+          const sides = [white(170, 125), white(290, 125), white(230, 50), white(230, 200)];
+          return sides.every(Boolean) && !white(230, 125);
+        })()"""
+    )
+
+
+def test_what_has_no_quality_never_looks_high(make_gate: MakeGate, browser: Browser) -> None:
+    """Not scored and not judged have their own word, shape and colour, and no number."""
+    gate = make_gate()
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(LIVE)
+    colours = {}
+    for kind, word, facts in (
+        ("high", "HIGH", HIGH),
+        ("unscorable", "NOT SCORED", UNSCORABLE),
+        ("not_applicable", "NOT JUDGED", NOT_APPLICABLE),
+    ):
+        gate.arrive(**facts)
+        browser.wait_for(f"{KIND} === '{kind}'")
+        badge = "document.querySelector('.badge')"
+        assert word in browser.evaluate(f"{badge}.innerText")
+        colours[kind] = browser.evaluate(f"getComputedStyle({badge}.querySelector('.word')).color")
+        assert (kind == "high") == browser.evaluate(f"{badge}.innerText.includes('/100')")
+        look(browser, kind)
+
+    assert 3 == len(set(colours.values()))
+
+
+def test_an_override_takes_two_taps_and_can_be_undone(
+    make_gate: MakeGate, browser: Browser
+) -> None:
+    """Overrule, then a reason: both are stored; Undo brings the machine's word back."""
+    gate = make_gate()
+    uid = gate.arrive(fault="contact", **LOW)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(f"{LIVE} && !!document.querySelector('[data-key=overrule]')")
+
+    browser.click("[data-key=overrule]")
+    browser.wait_for("!!document.querySelector('dialog[open]')")
+    look(browser, "overrule")
+    browser.click("dialog .kind-high button")
+    browser.wait_for(f"{KIND} === 'high'")
+    verdict = gate.do(gate.studies.instance(uid))
+    browser.wait_for("!!document.querySelector('[data-key=undo]')")
+    look(browser, "overruled")
+    browser.click("[data-key=undo]")
+    browser.wait_for(f"{KIND} === 'low'")
+
+    assert verdict.override is not None
+    assert ("high", "bedside") == (verdict.override.band, verdict.override.by)
+    assert gate.do(gate.studies.instance(uid)).override is None
+
+
+def test_a_lost_connection_is_never_stale_green(make_gate: MakeGate, browser: Browser) -> None:
+    """The gate goes: colour goes too, words say since when. It returns: the missed is shown."""
+    gate = make_gate()
+    gate.arrive(**HIGH)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(f"{LIVE} && {KIND} === 'high'")
+
+    gate.do(gate.stop())
+    browser.wait_for(has("Connection lost"))
+    look(browser, "lost")
+    grey = browser.evaluate("getComputedStyle(document.querySelector('.stage')).filter")
+    disabled = browser.evaluate("document.querySelector('[data-key=overrule]').disabled")
+    gate.arrive(fault="contact", **LOW)
+    gate.do(gate.start())
+    browser.wait_for(f"{LIVE} && {KIND} === 'low'", seconds=25)
+
+    assert "grayscale(1)" in grey
+    assert disabled is True
+
+
+def test_the_page_asks_for_the_token_once(make_gate: MakeGate, browser: Browser) -> None:
+    """A wrong token is asked for again; the right one lasts over a reload."""
+    gate = make_gate(token=TOKEN)
+    gate.arrive(**HIGH)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    for token in ("wrong", TOKEN):
+        browser.wait_for("document.querySelector('dialog[open] #token')?.value === ''")
+        look(browser, "token")
+        browser.evaluate(f"document.getElementById('token').value = '{token}'")
+        browser.click("dialog form button.strong")
+    browser.wait_for(f"{LIVE} && {KIND} === 'high'")
+    browser.call("Page.reload")
+    browser.wait_for(f"{LIVE} && {KIND} === 'high'")
+
+
+def test_markup_in_a_header_is_shown_and_never_run(make_gate: MakeGate, browser: Browser) -> None:
+    """A hostile reason is text on the page; nothing of it becomes an element."""
+    gate = make_gate()
+    hostile = (
+        "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    )
+    gate.arrive(fault="contact", **{**LOW, "reason": hostile, "action": hostile})
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(has("<script>"))
+
+    assert "SonoGate" == browser.evaluate("document.title")
+    assert 0 == browser.evaluate(
+        "document.querySelectorAll('main script, main img[onerror]').length"
+    )
+
+
+def test_a_hurried_thumb_finds_large_targets(make_gate: MakeGate, browser: Browser) -> None:
+    """Every button is at least 44 px each way, inside the view, and reachable by keyboard."""
+    gate = make_gate()
+    gate.arrive(**HIGH)
+    gate.arrive(fault="contact", **LOW)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(f"{LIVE} && !!document.querySelector('[data-key=overrule]')")
+    for width, height in ((1280, 800), (1920, 1080), (800, 1280)):
+        browser.resize(width, height)
+        look(browser, f"size-{width}")
+        small = browser.evaluate(
+            "[...document.querySelectorAll('main button')].map((b) => b.getBoundingClientRect())"
+            ".filter((r) => r.width < 44 || r.height < 44 || r.right > innerWidth + 1).length"
+        )
+        assert 0 == small
+    assert browser.evaluate(
+        "[...document.querySelectorAll('main button')].every((b) => b.tabIndex >= 0)"
+    )
