@@ -28,7 +28,7 @@ class Graph:
     def constant(self, value: object, dtype: type = np.float32) -> str:
         """Add a tensor of fixed numbers."""
         name = f"c{len(self.constants)}"
-        array = np.ascontiguousarray(np.asarray(value, dtype=dtype))
+        array: NDArray[Any] = np.ascontiguousarray(np.asarray(value, dtype=dtype))
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
@@ -70,9 +70,17 @@ def export(path: Path, window: Manifold, block: Manifold) -> None:
     g.add("Identity", _robust(g, energy, window), output="badness")
     tokens = _smooth(g, _side_by_side(g, fine, coarse), fine_counts)
     token_badness = _robust(g, _energy(g, tokens, block), block)
-    counted = g.add("Mul", g.reshape(token_badness, -1, PIXELS_PER_MAP), g.reshape(fine_counts, 0, PIXELS_PER_MAP))
+    counted = g.add(
+        "Mul",
+        g.reshape(token_badness, -1, PIXELS_PER_MAP),
+        g.reshape(fine_counts, 0, PIXELS_PER_MAP),
+    )
     g.add("Reshape", counted, g.constant((-1, *MAP), np.int64), output="block_badness")
-    g.add("Identity", g.sum(g.reshape(fine_counts, 0, PIXELS_PER_MAP), 1, keep=False), output="block_counts")
+    g.add(
+        "Identity",
+        g.sum(g.reshape(fine_counts, 0, PIXELS_PER_MAP), 1, keep=False),
+        output="block_counts",
+    )
     onnx.save(_model(g), str(path))
 
 
@@ -130,7 +138,7 @@ def _log_energies(g: Graph, rest: str, total: str) -> str:
 def dct_matrix() -> NDArray[np.float64]:
     """Return (256, 256): the orthonormal 2-D DCT of a block, row-major in and out."""
     one: NDArray[np.float64] = fft.dct(np.eye(features.BLOCK), axis=0, norm="ortho")
-    return np.kron(one, one)
+    return np.asarray(np.kron(one, one), dtype=np.float64)
 
 
 def _pool(g: Graph, values: str, counts: str) -> str:
@@ -193,15 +201,25 @@ def _robust(g: Graph, energy: str, manifold: Manifold) -> str:
 
 def _model(g: Graph) -> onnx.ModelProto:
     image = ["n", 1, SIDE, SIDE]
-    outputs = {"energy": ["n"], "badness": ["n"], "block_badness": ["n", *MAP], "block_counts": ["n"]}
+    outputs = {
+        "energy": ["n"],
+        "badness": ["n"],
+        "block_badness": ["n", *MAP],
+        "block_counts": ["n"],
+    }
     graph = helper.make_graph(
         g.nodes,
         "dct_manifold",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, image) for name in ("windows", "mask")],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, image)
+            for name in ("windows", "mask")
+        ],
         [helper.make_tensor_value_info(k, TensorProto.FLOAT, v) for k, v in outputs.items()],
         g.constants,
     )
     opset = helper.make_opsetid("", OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="sonoquality")
+    model = helper.make_model(
+        graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="sonoquality"
+    )
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -6,6 +6,7 @@ One mask and one resampler serve data, training and gate alike (SCIENCE.md §6, 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
@@ -32,6 +33,17 @@ FLAT_LEVEL = 24
 FULL_SHARE = 0.8
 #: The dark lens under a curved probe's face is at most this deep, in parts of the sector's height.
 LENS_DEPTH = 0.15
+
+
+def luma_of(rgb: NDArray[np.uint8]) -> Luma:
+    """Return the BT.601 luminance (height, width) of an RGB picture (height, width, 3).
+
+    Raises:
+        ShapeError: the picture is not (height, width, 3) uint8.
+    """
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8:
+        raise ShapeError(f"Expected (height, width, 3) uint8, got {rgb.shape} {rgb.dtype}.")
+    return np.asarray(Image.fromarray(rgb).convert("L"))
 
 
 def scan_mask(luma: Luma, overlay: Mask | None = None) -> Mask:
@@ -74,24 +86,25 @@ def _check(luma: Luma, overlay: Mask | None) -> None:
         raise ShapeError(f"The overlay mask is {overlay.shape}, the image {luma.shape}.")
 
 
-def _background(small: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> int:
+def _background(small: NDArray[np.int16]) -> int:
     """Return the grey of the frame around the scan: the border's one colour, else black."""
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     grey = int(np.bincount(border).argmax())
     return grey if np.mean(np.abs(border - grey) <= ECHO_LEVEL) > 0.6 else 0
 
 
-def _bars(small: np.ndarray[tuple[int, ...], np.dtype[np.int16]]) -> Mask:
+def _bars(small: NDArray[np.int16]) -> Mask:
     """Find flat bright bars along the border: a title bar, or a name blanked out in white."""
     flat = small[1:-1, 1:-1] > FLAT_LEVEL
-    for shift in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        rows, columns = shift
-        beside = small[rows : rows + flat.shape[0], columns : columns + flat.shape[1]]
+    for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        beside = small[down : down + flat.shape[0], right : right + flat.shape[1]]
         flat &= beside == small[1:-1, 1:-1]
     flat = np.pad(flat, 1, mode="edge")
     labels, _ = ndimage.label(flat)
     bars = np.zeros_like(flat)
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+    for number, found in enumerate(ndimage.find_objects(labels), start=1):
+        rows: slice = found[0]
+        columns: slice = found[1]
         wide = columns.stop - columns.start >= 0.3 * flat.shape[1]
         thin = rows.stop - rows.start <= 0.2 * flat.shape[0]
         if wide and thin and (rows.start == 0 or rows.stop == flat.shape[0]):
@@ -144,7 +157,7 @@ def _convex(part: Mask) -> Mask:
     return hull
 
 
-def _lower_envelope(x: np.ndarray[tuple[int, ...], np.dtype[np.intp]], y: Floats) -> Floats:
+def _lower_envelope(x: NDArray[np.intp], y: Floats) -> Floats:
     """Return the greatest convex function below the points, at every integer from x[0] to x[-1]."""
     keep: list[int] = []
     for i in range(len(x)):
@@ -155,9 +168,7 @@ def _lower_envelope(x: np.ndarray[tuple[int, ...], np.dtype[np.intp]], y: Floats
     return envelope
 
 
-def _turns_down(
-    x: np.ndarray[tuple[int, ...], np.dtype[np.intp]], y: Floats, at: tuple[int, int, int]
-) -> bool:
+def _turns_down(x: NDArray[np.intp], y: Floats, at: tuple[int, int, int]) -> bool:
     a, b, c = at
     return bool((y[b] - y[a]) * (x[c] - x[a]) >= (y[c] - y[a]) * (x[b] - x[a]))
 

@@ -6,6 +6,8 @@ set to the block's own mean, and energies are taken per pixel that counts. This 
 `sonoquality.export` writes the same computation as a graph.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import fft, ndimage
 
@@ -32,9 +34,9 @@ def band_matrix() -> Floats:
     v, u = np.mgrid[:BLOCK, :BLOCK].astype(np.float64)
     radius, angle = np.hypot(u, v), np.degrees(np.arctan2(v, u))
     bands = [
-        (radius >= RADII[i]) & (radius < RADII[i + 1]) & (angle > ANGLES[j]) & (angle <= ANGLES[j + 1])
-        for i in range(len(RADII) - 1)
-        for j in range(len(ANGLES) - 1)
+        (near <= radius) & (radius < far) & (low < angle) & (angle <= high)
+        for near, far in pairwise(RADII)
+        for low, high in pairwise(ANGLES)
     ]
     return np.stack([band.ravel() / band.sum() for band in bands], axis=1)
 
@@ -97,7 +99,8 @@ def window_features(windows: Windows, masks: Windows) -> Floats:
 def pool(features: Floats, share: Floats) -> Floats:
     """Average block features (window, row, column, k) over the blocks that count."""
     counts = (share >= LEAST_SHARE).astype(np.float64)[..., None]
-    return (features * counts).sum(axis=(1, 2)) / np.maximum(counts.sum(axis=(1, 2)), 1.0)
+    mean: Floats = (features * counts).sum(axis=(1, 2)) / np.maximum(counts.sum(axis=(1, 2)), 1.0)
+    return mean
 
 
 def token_features(windows: Windows, masks: Windows) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""How far a feature vector lies from clean images: PCA with its residual kept, and a Gaussian mixture.
+"""How far features lie from clean images: PCA with its residual kept, and a Gaussian mixture.
 
 The energy is -log p(u) + 1/2 (|r|^2 / s2 + (D-d) log(2 pi s2)), u inside the subspace of the clean
 features and r what leaves it (SCIENCE.md §6b). Dropping r would hide every fault that leaves it.
@@ -32,17 +32,20 @@ class Manifold:
         z = (features - self.centre) / self.spread - self.mean
         u = z @ self.basis.T
         off = np.maximum((z**2).sum(axis=1) - (u**2).sum(axis=1), 0.0)
-        return self._mixture(u) + 0.5 * off / self.residual + self._constant()
+        energy: Floats = self._mixture(u) + 0.5 * off / self.residual + self._constant()
+        return energy
 
     def badness(self, features: Floats) -> Floats:
         """Return the energy as robust standard deviations above the clean median, (n,)."""
-        return (self.energy(features) - self.median) / self.mad
+        badness: Floats = (self.energy(features) - self.median) / self.mad
+        return badness
 
     def offsets(self) -> Floats:
         """Return (K,): log weight and normaliser of each component."""
         log_det = np.log(np.diagonal(self.whiteners, axis1=1, axis2=2)).sum(axis=1)
-        offsets: Floats = np.log(self.weights) + log_det
-        return offsets - 0.5 * self.basis.shape[0] * np.log(2.0 * np.pi)
+        volume = 0.5 * self.basis.shape[0] * np.log(2.0 * np.pi)
+        offsets: Floats = np.log(self.weights) + log_det - volume
+        return offsets
 
     def _mixture(self, u: Floats) -> Floats:
         white = np.einsum("kij,nkj->nki", self.whiteners, u[:, None, :] - self.means[None])

@@ -9,7 +9,7 @@ from sonoquality.arrays import Floats
 from sonoquality.metrics.manifold import Manifold
 
 #: Added to every covariance, in parts of the data's mean variance: no component may collapse.
-RIDGE = 0.02
+RIDGE = 0.002
 #: A component lighter than this covers outliers of the clean set and is dropped.
 LIGHTEST = 0.02
 
@@ -30,7 +30,8 @@ class Mixture:
             white = (u - self.means[k]) @ whitener.T
             log_det = np.log(np.diagonal(whitener)).sum()
             logs[:, k] = np.log(self.weights[k]) + log_det - 0.5 * (white**2).sum(axis=1)
-        return logs - 0.5 * d * np.log(2.0 * np.pi)
+        parts: Floats = logs - 0.5 * d * np.log(2.0 * np.pi)
+        return parts
 
     def log_density(self, u: Floats) -> Floats:
         """Return (n,)."""
@@ -52,7 +53,8 @@ def fit_mixture(
         parts = np.exp(logs - logs.max(axis=1, keepdims=True))
         parts /= parts.sum(axis=1, keepdims=True)
         heavy = parts.mean(axis=0) >= LIGHTEST
-        parts = parts[:, heavy] / parts[:, heavy].sum(axis=1, keepdims=True)
+        parts = parts[:, heavy] + 1e-9
+        parts /= parts.sum(axis=1, keepdims=True)
         mixture = _maximise(u, parts, floor)
     return mixture
 
@@ -73,7 +75,8 @@ def _seed_parts(u: Floats, k: int, rng: np.random.Generator) -> Floats:
     for _ in range(20):
         parts = np.eye(k)[_squared_distances(u, centres).argmin(axis=1)]
         centres = (parts.T @ u) / np.maximum(parts.sum(axis=0), 1.0)[:, None]
-    return parts + 1e-6
+    soft: Floats = parts + 1e-6
+    return soft
 
 
 def _squared_distances(u: Floats, centres: Floats) -> Floats:
@@ -97,8 +100,8 @@ def _maximise(u: Floats, parts: Floats, floor: float) -> Mixture:
 class FitRecipe:
     """The choices of a fit; what ships was chosen on the validation split."""
 
-    variance_kept: float = 0.95
-    components: tuple[int, ...] = (1, 2, 4)
+    variance_kept: float = 0.999
+    components: tuple[int, ...] = (1,)
     trim: float = 0.05  #: share of least likely vectors left out of the refits
     rounds: int = 2  #: refits after trimming
     seed: int = 2026

@@ -1,0 +1,91 @@
+"""Turn badness into quality: four anchors per number of windows, from groups outside the fit."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonoquality import degrade
+from sonoquality.arrays import Luma, Mask
+from sonoquality.card import Anchors
+from sonoquality.training.data import Row
+
+#: Groups of operators that act on echoes; the display group (storage, text) is no physics.
+PHYSICS = tuple(name for name, operator in degrade.OPERATORS.items() if operator.group != "display")
+QUALITY = (90.0, 75.0, 45.0, 5.0)
+CLEAN_QUANTILES = (0.5, 0.85, 0.97)
+BINS = (2, 6, 99)
+#: Fewer images in a bin than this do not place its anchors: all images together do.
+LEAST_IMAGES = 30
+GROSS = 5
+#: Side, in px, of the pieces that show how small scans score.
+PIECE = (250, 290)
+
+Score = Callable[[Luma, Mask], tuple[float, int]]
+"""Badness and number of windows of one image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One scored image."""
+
+    badness: float
+    n_windows: int
+    gross: bool  #: spoiled by a physics operator at level 5
+
+
+def samples(rows: Iterable[Row], score: Score) -> Iterator[Sample]:
+    """Score each image whole and as a small piece, clean and grossly spoiled."""
+    for row in rows:
+        luma, mask = row.read()
+        for view, scan in _views(luma, mask, row.seed):
+            yield _sample(score(view, scan), gross=False)
+            names = np.random.default_rng(row.seed).permutation(PHYSICS)[:6]
+            for name in names:
+                unit = view.astype(np.float32) / np.float32(255.0)
+                spoiled = degrade.apply(str(name), unit, scan, GROSS, row.seed)
+                yield _sample(score(to_luma(spoiled), scan), gross=True)
+
+
+def to_luma(image: NDArray[np.float32]) -> Luma:
+    """Round [0, 1] to 8 bits."""
+    return np.clip(np.round(image * 255.0), 0, 255).astype(np.uint8)
+
+
+def _sample(scored: tuple[float, int], *, gross: bool) -> Sample:
+    return Sample(badness=scored[0], n_windows=scored[1], gross=gross)
+
+
+def _views(luma: Luma, mask: Mask, seed: int) -> Iterator[tuple[Luma, Mask]]:
+    yield luma, mask
+    height, width = (min(a, b) for a, b in zip(luma.shape, PIECE, strict=True))
+    rng = np.random.default_rng(seed)
+    top = int(rng.integers(luma.shape[0] - height + 1))
+    left = int(rng.integers(luma.shape[1] - width + 1))
+    piece = (slice(top, top + height), slice(left, left + width))
+    if mask[piece].mean() > 0.6:
+        yield np.ascontiguousarray(luma[piece]), np.ascontiguousarray(mask[piece])
+
+
+def anchors_of(scored: list[Sample]) -> tuple[Anchors, ...]:
+    """Place the anchors of every bin of window counts."""
+    lower = 0
+    found = []
+    for upper in BINS:
+        inside = [s for s in scored if lower < s.n_windows <= upper]
+        enough = sum(not s.gross for s in inside) >= LEAST_IMAGES
+        found.append(_anchors(inside if enough else scored, upper))
+        lower = upper
+    return tuple(found)
+
+
+def _anchors(scored: list[Sample], max_windows: int) -> Anchors:
+    clean = np.array([s.badness for s in scored if not s.gross])
+    gross = np.array([s.badness for s in scored if s.gross])
+    points = [float(np.quantile(clean, q)) for q in CLEAN_QUANTILES]
+    # Level 5 lies beyond nearly all clean images; where it does not, the scale must still fall.
+    points.append(max(float(np.median(gross)), points[2] + (points[2] - points[1])))
+    return Anchors(
+        max_windows=max_windows, badness=tuple(round(p, 6) for p in points), quality=QUALITY
+    )

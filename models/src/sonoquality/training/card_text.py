@@ -1,0 +1,128 @@
+"""The words of the model card that people read, around the numbers of one fit."""
+
+import json
+from dataclasses import dataclass
+
+from sonoquality.card import Anchors
+from sonoquality.preprocess import LEAST_MASK, STRIDE, WINDOW, WORKING_SIDE
+
+LEAST_BLOCKS = 98
+HIGH_FROM, MEDIUM_FROM = 75.0, 45.0
+
+INTENDED_USE = (
+    "Technical quality of two-dimensional grey-scale ultrasound images, as one input to the "
+    "decision to acquire an image again while the patient is still there."
+)
+LIMITS = (
+    "It knows 38 statistics of small blocks and nothing of anatomy, view or diagnosis: a sharp "
+    "image of the wrong plane scores high.",
+    "Shadow, reverberation and side lobes hardly move it, as the results on the validation split "
+    "show; the findings beside the score look for them.",
+    "It was fitted on breast, fetal head, liver, lung, muscle and ovary. Other organs, heart "
+    "among them, and devices far from these may score lower without being worse.",
+    "No person has graded a training image: clean means published and not spoiled on purpose.",
+    "Quality is an ordering with agreed anchors, not a probability, and no medical device claim "
+    "is made.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardFacts:
+    """What differs from fit to fit."""
+
+    name: str
+    version: str
+    sha256: str
+    parent_sha256: str
+    anchors: tuple[Anchors, ...]
+    tail_share: float
+    tail_weight: float
+    heat_full: float
+    sources: tuple[tuple[str, str, int, int], ...]  #: name, licence, images to fit, to calibrate
+    n_windows: int
+    subspace: tuple[int, ...]  #: dimensions kept of 38: windows, blocks
+
+
+def card_text(facts: CardFacts) -> str:
+    """Return the whole `model.toml`."""
+    sections = (
+        _model(facts),
+        _scale(facts),
+        _handling(facts),
+        _training(facts),
+    )
+    return "\n".join(sections)
+
+
+def _model(facts: CardFacts) -> str:
+    limits = "".join(f"    {json.dumps(limit)},\n" for limit in LIMITS)
+    return f"""[model]
+name = "{facts.name}"
+version = "{facts.version}"
+sha256 = "{facts.sha256}"
+parent = "manifold.npz"
+parent_sha256 = "{facts.parent_sha256}"
+precision = "float32"
+licence = "Apache-2.0"
+description = "How far 38 DCT and intensity statistics of 16-px blocks lie from clean images"
+intended_use = {json.dumps(INTENDED_USE)}
+limits = [
+{limits}]
+"""
+
+
+def _scale(facts: CardFacts) -> str:
+    rows = "\n".join(
+        f"[[scale.anchors]]\nmax_windows = {a.max_windows}\n"
+        f"badness = {list(a.badness)}\nquality = {list(a.quality)}\n"
+        for a in facts.anchors
+    )
+    return f"""[scale]
+name = "badness"
+unit = "robust standard deviations above the median clean window"
+higher_is_better = false
+# Quality 90 at the clean median, 75 at its 85th and 45 at its 97th percentile, 5 at the median of
+# grossly spoiled images; on groups that the fit has not seen. 100 is best.
+
+{rows}
+[thresholds]
+high_from = {HIGH_FROM}
+medium_from = {MEDIUM_FROM}
+"""
+
+
+def _handling(facts: CardFacts) -> str:
+    return f"""[preprocessing]
+channels = "BT.601 luminance, divided by 255"
+working_side = {WORKING_SIDE}  # px, of the scan area's longer side; never enlarged
+resampler = "Lanczos"
+window = {WINDOW}
+stride = {STRIDE}
+least_mask = {LEAST_MASK}
+block = 16
+subspace = {list(facts.subspace)}  # dimensions of 38, for windows and for blocks
+
+[pooling]
+tail_share = {facts.tail_share}
+tail_weight = {facts.tail_weight}
+
+[heat]
+full_at = {facts.heat_full}  # block badness shown as 1
+
+[domain]
+least_blocks = {LEAST_BLOCKS}  # fewer blocks in the scan: the score is uncertain
+"""
+
+
+def _training(facts: CardFacts) -> str:
+    rows = "\n".join(
+        f"[[training.sources]]\nname = {json.dumps(name)}\nlicence = {json.dumps(licence)}\n"
+        f"images_fitted = {fitted}\nimages_calibrated = {calibrated}\n"
+        for name, licence, fitted, calibrated in facts.sources
+    )
+    return f"""[training]
+split = "train"
+non_commercial_data = false
+windows = {facts.n_windows}
+
+{rows}"""
