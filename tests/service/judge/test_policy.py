@@ -1,176 +1,183 @@
-"""From scores to a verdict."""
+"""From examination to verdict: bands, thresholds, refusals, the empty rule."""
 
+import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonogate.domain.frames import Region
-from sonogate.domain.identity import AETitle, ObjectId, SOPInstanceUID
-from sonogate.domain.instance import Header, MediaType, Provenance, ReceivedInstance, Transport
-from sonogate.domain.job import Examination, Outcome
-from sonogate.domain.scores import Attribute, FrameScore, FrameScores, ModelIdentity
-from sonogate.domain.verdict import Band, Status, Verdict
+from sonogate.domain.instance import Header
+from sonogate.domain.job import Outcome
+from sonogate.domain.verdict import Band, Status
 from sonogate.judge.policy import Policy
-from sonogate.settings import JudgeSettings, Threshold
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-MODEL = ModelIdentity(name="m", version="1", sha256="a" * 64, provider="cpu")
-SCAN = Region(x=100, y=50, width=300, height=200)
-BAD_ORDER = {Band.HIGH: 2, Band.MEDIUM: 1, Band.LOW: 0}
-
-RECEIVED = ReceivedInstance(
-    object_id=ObjectId("01A"),
-    media_type=MediaType.DICOM,
-    sop_class_uid="1.2",
-    sop_instance_uid=SOPInstanceUID("1.2.3"),
-    transfer_syntax_uid="1.2.840.10008.1.2.1",
-    content_sha256="0" * 64,
-    size_bytes=1,
-    spool_name="0/01A",
-    provenance=Provenance(
-        calling_ae=AETitle("CART"),
-        called_ae=AETitle("SONOGATE"),
-        peer_address="127.0.0.1",
-        transport=Transport.DIMSE,
-        received_at=NOW,
-    ),
-)
-
-
-def scored(
-    *qualities: float,
-    attributes: dict[str, Attribute] | None = None,
-    header: Header | None = None,
-    uncertain: bool = False,
-) -> Examination:
-    """An examination whose frames have these qualities."""
-    frames = tuple(
-        FrameScore(frame_number=number, quality=quality, attributes=attributes or {})
-        for number, quality in enumerate(qualities, 1)
-    )
-    return Examination(
-        object_id="01A",
-        outcome=Outcome.SCORED,
-        header=header or Header(),
-        scores=FrameScores(
-            model=MODEL, frames=frames, n_total=len(frames), scan=SCAN, uncertain=uncertain
-        ),
-    )
-
-
-def judged(examination: Examination, *site: Threshold) -> Verdict:
-    """Judge with a card of 75/45 and these site thresholds."""
-    policy = Policy.from_settings(75, 45, JudgeSettings(thresholds=site))
-    return policy.judge(examination, RECEIVED, NOW)
+from sonogate.settings import JudgeSettings
+from tests.service.judge.make import NOW, RECEIVED, examination, frame, judge, refused
 
 
 @pytest.mark.parametrize(
     ("quality", "band"),
-    [(100, "high"), (75, "high"), (74.9, "medium"), (45, "medium"), (44.9, "low"), (0, "low")],
+    [(100, Band.HIGH), (75, Band.HIGH), (74.9, Band.MEDIUM), (45, Band.MEDIUM), (44.9, Band.LOW)],
 )
-def test_bands_begin_at_their_threshold(quality: float, band: str) -> None:
-    """The threshold itself belongs to the better band."""
-    assert band == judged(scored(quality)).band
+def test_a_band_begins_at_its_threshold(quality: float, band: Band) -> None:
+    """The model card's thresholds are the lowest quality of their band."""
+    assert band == judge(examination([frame(1, quality)])).band
 
 
-def test_the_most_specific_threshold_wins() -> None:
-    """A view's threshold goes before its exam type's, and that before the site's."""
-    site = Threshold(high_from=60, medium_from=30)
-    liver = Threshold(exam_type="LIVER", high_from=90, medium_from=80)
-    view = Threshold(exam_type="LIVER", view="subcostal", high_from=50, medium_from=20)
-    thresholds = (view, liver, site)
+def threshold(
+    high_from: float, exam_type: str | None = None, view: str | None = None
+) -> dict[str, Any]:
+    """A site threshold whose medium begins at 10."""
+    return {"high_from": high_from, "medium_from": 10, "exam_type": exam_type, "view": view}
 
-    assert Band.HIGH is judged(scored(65), *thresholds).band
-    assert Band.LOW is judged(scored(65, header=Header(exam_type="liver")), *thresholds).band
-    header = Header(exam_type="LIVER", view="SUBCOSTAL")
-    assert Band.HIGH is judged(scored(65, header=header), *thresholds).band
+
+@pytest.mark.parametrize(
+    ("header", "high_from"),
+    [
+        (Header(), 60),
+        (Header(exam_type="LIVER"), 61),
+        (Header(exam_type="HEART", view="SCT:123"), 62),
+        (Header(exam_type="LIVER", view="SCT:123"), 63),
+    ],
+)
+def test_the_most_specific_threshold_wins(header: Header, high_from: float) -> None:
+    """Exam type and view, then view, then exam type, then site, then model card."""
+    settings = {
+        "thresholds": (
+            threshold(62, view="SCT:123"),
+            threshold(63, exam_type="liver", view="SCT:123"),
+            threshold(60),
+            threshold(61, exam_type="LIVER"),
+        )
+    }
+
+    assert Band.HIGH == judge(examination([frame(1, high_from)], header), settings).band
+    assert Band.MEDIUM == judge(examination([frame(1, high_from - 0.5)], header), settings).band
+
+
+def test_no_echo_is_low_whatever_the_model_says() -> None:
+    """A picture of air can't be graded up by a model that never saw one."""
+    verdict = judge(examination([frame(1, 98, empty=1.0, poor_contact=1.0)]))
+
+    assert (Status.GRADED, Band.LOW) == (verdict.status, verdict.band)
+    assert ["empty"] == [finding.code for finding in verdict.findings]
+    assert verdict.reason
+    assert "no tissue echoes" in verdict.reason
 
 
 @given(
     quality=st.floats(0, 100),
+    empty=st.floats(0, 1),
+    poor_contact=st.floats(0, 1),
+)
+def test_the_empty_rule_never_raises_a_quality(
+    quality: float, empty: float, poor_contact: float
+) -> None:
+    """With faults measured, no image is judged better than the model alone would."""
+    with_faults = judge(examination([frame(1, quality, empty=empty, poor_contact=poor_contact)]))
+
+    assert with_faults.quality is not None
+    assert with_faults.quality <= round(quality, 2)
+
+
+@given(
+    qualities=st.lists(st.floats(0, 100), min_size=1, max_size=5),
     severities=st.dictionaries(
-        st.sampled_from(["empty", "poor_contact", "shadowed", "noisy"]), st.floats(0, 1)
+        st.sampled_from(["empty", "poor_contact", "blurred", "noisy", "too_dark"]), st.floats(0, 1)
     ),
 )
-def test_findings_never_raise_a_band(quality: float, severities: dict[str, float]) -> None:
-    """Faults may lower what the model says, never better it; low and medium always say why."""
-    attributes = {code: Attribute(severity=severity) for code, severity in severities.items()}
-    plain, verdict = judged(scored(quality)), judged(scored(quality, attributes=attributes))
+def test_low_and_medium_always_say_why_and_what_to_do(
+    qualities: list[float], severities: dict[str, float]
+) -> None:
+    """Nobody is told "bad" without a reason and an action."""
+    frames = [frame(n, quality, **severities) for n, quality in enumerate(qualities, 1)]
+    verdict = judge(examination(frames))
 
-    assert plain.band
-    assert verdict.band
-    assert BAD_ORDER[verdict.band] <= BAD_ORDER[plain.band]
-    assert (verdict.quality or 0) <= (plain.quality or 0)
-    if verdict.band is not Band.HIGH:
+    if verdict.band is Band.HIGH:
+        assert verdict.action is None
+    else:
         assert verdict.reason
         assert verdict.action
 
 
-def test_an_image_without_echoes_is_low_whatever_the_model_says() -> None:
-    """No echo, no diagnosis."""
-    verdict = judged(scored(99, attributes={"empty": Attribute(severity=0.9)}))
-
-    assert Band.LOW is verdict.band
-    assert "no tissue echoes" in (verdict.reason or "")
-
-
-@pytest.mark.parametrize(
-    ("x", "width", "words"),
-    [(110, 60, "left third"), (220, 60, "middle"), (330, 60, "right third"), (100, 290, "most of")],
-)
-def test_the_reason_says_where(x: int, width: int, words: str) -> None:
-    """Thirds of the scan, not of the stored frame."""
-    region = Region(x=x, y=52, width=width, height=196)
-    attributes = {"poor_contact": Attribute(severity=0.8, region=region)}
-    verdict = judged(scored(20, attributes=attributes))
-
-    assert words in (verdict.reason or "").lower()
-    assert "gel" in (verdict.action or "")
-
-
-def test_a_loop_is_worth_its_median_frame() -> None:
-    """One bad frame is shown, not decisive."""
-    verdict = judged(scored(90, 10, 85, 88, 92))
-
-    assert (Band.HIGH, 88) == (verdict.band, verdict.quality)
-    assert verdict.frames is not None
-    assert (5, 2) == (verdict.frames.best, verdict.frames.worst)
-    assert 0.2 == verdict.scores["share_low_frames"]
-
-
-def test_the_worst_finding_gives_the_reason() -> None:
-    """All findings are listed, the most severe first."""
-    attributes = {"noisy": Attribute(severity=0.5), "too_dark": Attribute(severity=0.9)}
-    verdict = judged(scored(20, attributes=attributes))
-
-    assert ["too_dark", "noisy"] == [finding.code for finding in verdict.findings]
-    assert "too dark" in (verdict.reason or "")
-
-
 @pytest.mark.parametrize("outcome", [Outcome.NOT_APPLICABLE, Outcome.UNSCORABLE])
-def test_what_is_not_graded_has_no_band(outcome: Outcome) -> None:
-    """No verdict is a verdict, and it never looks like high."""
-    examination = replace(scored(99), outcome=outcome, reason_code="undecodable")
-    verdict = judged(examination)
+def test_what_is_not_scored_has_no_grade(outcome: Outcome) -> None:
+    """No verdict is a verdict: never a band, never a quality, always a reason."""
+    code = "report_page" if outcome is Outcome.NOT_APPLICABLE else "undecodable"
+    verdict = judge(refused(outcome, code))
 
-    assert Status(outcome.value) is verdict.status
-    assert (None, None) == (verdict.band, verdict.quality)
+    assert (outcome.value, None, None) == (verdict.status.value, verdict.band, verdict.quality)
     assert verdict.reason
 
 
-def test_doubt_is_passed_on() -> None:
-    """The model's doubt reaches the page."""
-    assert judged(scored(60, uncertain=True)).uncertain
+def test_an_unscorable_object_says_what_the_reader_found() -> None:
+    """The detail stands behind the sentence; a detail that repeats it does not."""
+    found = judge(refused(Outcome.UNSCORABLE, "undecodable", "RLE segment 2 ends early."))
+    same = judge(refused(Outcome.UNSCORABLE, "missing_codec", "install sonogate[video]"))
+
+    assert "could not be decoded; it is kept (RLE segment 2 ends early)" in str(found.reason)
+    assert 1 == str(same.reason).count("install sonogate[video]")
 
 
-def test_the_policy_version_follows_every_threshold() -> None:
-    """Equal versions judge equally."""
-    plain = Policy.from_settings(75, 45, JudgeSettings())
-    site = JudgeSettings(thresholds=(Threshold(high_from=80, medium_from=45),))
+@pytest.mark.parametrize("frames", [[], [frame(1, math.nan)], [frame(1, 90), frame(2, math.inf)]])
+def test_a_model_without_a_number_is_unscorable(frames: list[Any]) -> None:
+    """A broken model must not look like `high`, and must not stop the flow either."""
+    verdict = judge(examination(frames, n_total=2))
 
-    assert plain.version == Policy.from_settings(75, 45, JudgeSettings()).version
-    assert plain.version != Policy.from_settings(75, 46, JudgeSettings()).version
-    assert plain.version != Policy.from_settings(75, 45, site).version
+    assert (Status.UNSCORABLE, None) == (verdict.status, verdict.band)
+    assert verdict.reason
+
+
+def test_a_raw_score_that_is_no_number_is_left_out() -> None:
+    """JSON has no NaN, and a verdict must always be readable."""
+    broken = examination([frame(1, math.nextafter(100, 0))])
+    assert broken.scores
+    frames = (type(broken.scores.frames[0])(frame_number=1, quality=80, scores={"a": math.nan}),)
+    verdict = judge(examination(frames))
+
+    assert {} == verdict.scores
+    assert "NaN" not in verdict.model_dump_json()
+
+
+def test_equal_rules_have_equal_versions() -> None:
+    """The policy version is a hash of its content: a changed threshold changes it."""
+    versions = [
+        Policy.from_settings(high_from, 45, JudgeSettings(finding_from=finding_from)).version
+        for high_from, finding_from in ((75, 0.35), (75, 0.35), (76, 0.35), (75, 0.4))
+    ]
+
+    assert versions[0] == versions[1]
+    assert 3 == len(set(versions))
+
+
+def test_a_verdict_names_its_object_its_frames_and_its_model() -> None:
+    """The UID of the request counts, also where the data set has none."""
+    answer = examination([frame(3, 80), frame(9, 70)], Header(), n_total=12)
+    verdict = judge(answer)
+
+    assert ("1.2.3.4", NOW, NOW) == (
+        verdict.sop_instance_uid,
+        verdict.received_at,
+        verdict.verdict_at,
+    )
+    assert verdict.frames
+    assert (12, [3, 9], 3, 9) == (
+        verdict.frames.total,
+        verdict.frames.scored,
+        verdict.frames.best,
+        verdict.frames.worst,
+    )
+    assert verdict.model
+    assert "ab" * 32 == verdict.model.sha256
+    assert RECEIVED.provenance.received_at == verdict.received_at
+
+
+@pytest.mark.parametrize("uncertain", [True, False])
+def test_the_doubt_of_the_model_is_passed_on(uncertain: bool) -> None:  # noqa: FBT001 - a case
+    """A model far from its training says so, and the page shows it."""
+    answer = examination([frame(1, 80)])
+    assert answer.scores
+    doubtful = replace(answer, scores=replace(answer.scores, uncertain=uncertain))
+
+    assert uncertain is judge(doubtful).uncertain

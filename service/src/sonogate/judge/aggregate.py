@@ -6,9 +6,13 @@ a few good ones do not save it. Best and worst frame and the share of low frames
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import median
 
 from sonogate.domain.scores import Attribute, FrameScore
+
+EMPTY_FROM = 0.5
+"""From this severity of `empty` a frame is low whatever the model says: no echo, no diagnosis."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,25 +28,49 @@ class LoopQuality:
 
 
 def aggregate(frames: Sequence[FrameScore], medium_from: float) -> LoopQuality:
-    """Judge a loop by its frames; a still is a loop of one."""
-    by_quality = sorted(frames, key=lambda frame: frame.quality)
-    names = {name for frame in frames for name in frame.scores}
-    codes = {code for frame in frames for code in frame.attributes}
+    """Judge a loop by its frames, at least one; a still is a loop of one."""
+    qualities = [
+        capped(frame.quality, frame.attributes.get("empty"), medium_from) for frame in frames
+    ]
+    attributes = loop_attributes(frames)
+    n_low = sum(quality < medium_from for quality in qualities)
     return LoopQuality(
-        quality=float(median(frame.quality for frame in frames)),
-        best=by_quality[-1].frame_number,
-        worst=by_quality[0].frame_number,
-        share_low_frames=sum(frame.quality < medium_from for frame in frames) / len(frames),
-        scores={
-            name: float(median(frame.scores[name] for frame in frames if name in frame.scores))
-            for name in sorted(names)
-        },
-        attributes={code: loop_attribute(frames, code) for code in sorted(codes)},
+        quality=capped(median(qualities), attributes.get("empty"), medium_from),
+        best=frames[qualities.index(max(qualities))].frame_number,
+        worst=frames[qualities.index(min(qualities))].frame_number,
+        share_low_frames=n_low / len(frames),
+        scores=loop_scores(frames),
+        attributes=attributes,
     )
 
 
+def capped(quality: float, empty: Attribute | None, medium_from: float) -> float:
+    """Lower the quality of an image without echoes below `medium`; never raise any."""
+    if empty is None or empty.severity < EMPTY_FROM:
+        return quality
+    return min(quality, medium_from * (1 - empty.severity))
+
+
+def loop_scores(frames: Sequence[FrameScore]) -> dict[str, float]:
+    """Return the median of each raw score over the frames that have it; JSON knows no NaN."""
+    names = sorted({name for frame in frames for name in frame.scores})
+    values = {
+        name: [
+            frame.scores[name] for frame in frames if isfinite(frame.scores.get(name, float("nan")))
+        ]
+        for name in names
+    }
+    return {name: float(median(found)) for name, found in values.items() if found}
+
+
+def loop_attributes(frames: Sequence[FrameScore]) -> dict[str, Attribute]:
+    """Return each fault's median severity, and where its most severe frame shows it."""
+    codes = sorted({code for frame in frames for code in frame.attributes})
+    return {code: loop_attribute(frames, code) for code in codes}
+
+
 def loop_attribute(frames: Sequence[FrameScore], code: str) -> Attribute:
-    """Return the median severity of a fault, and where its most severe frame shows it."""
+    """Return the median severity of a fault over the frames where it was measured."""
     found = [frame.attributes[code] for frame in frames if code in frame.attributes]
     worst = max(found, key=lambda attribute: attribute.severity)
     return Attribute(

@@ -6,6 +6,7 @@ from sonogate import messages
 from sonogate.domain.frames import Region
 from sonogate.domain.scores import Attribute
 from sonogate.domain.verdict import Band, Finding, FindingRegion
+from sonogate.judge.aggregate import EMPTY_FROM
 
 CODES = (
     "empty",
@@ -20,33 +21,40 @@ CODES = (
 """Every finding there is; at equal severity the earlier one is named, since it explains more."""
 
 WIDE_SHARE = 0.6
-"""A region wider than this share of the scan is not left, middle or right."""
+"""A region wider (deeper) than this share of the scan is no third of it."""
+
+HALF_SHARE = 0.42
+"""A region at a side, wider than this share of the scan, is half of it rather than a third."""
 
 
 def find(attributes: Mapping[str, Attribute], finding_from: float) -> list[Finding]:
-    """Name the faults that are severe enough, the worst first."""
+    """Name the faults that are severe enough, the worst first.
+
+    Where there are no echoes that alone is named: of what is not there nothing else can be said.
+    """
+    empty = attributes.get("empty")
+    if empty is not None and empty.severity >= EMPTY_FROM:
+        return [finding("empty", empty)]
     severe = [
         (code, attributes[code])
         for code in CODES
         if code in attributes and attributes[code].severity >= finding_from
     ]
     severe.sort(key=lambda pair: -pair[1].severity)
-    return [
-        Finding(
-            code=code,
-            label=messages.text(f"finding.{code}.label"),
-            severity=round(min(attribute.severity, 1.0), 3),
-            region=to_region(attribute.region),
-        )
-        for code, attribute in severe
-    ]
+    return [finding(code, attribute) for code, attribute in severe]
 
 
-def to_region(region: Region | None) -> FindingRegion | None:
-    """Carry a region into the public schema."""
-    if region is None:
-        return None
-    return FindingRegion(x=region.x, y=region.y, width=region.width, height=region.height)
+def finding(code: str, attribute: Attribute) -> Finding:
+    """Carry one fault into the public schema, with its label."""
+    region = attribute.region
+    return Finding(
+        code=code,
+        label=messages.text(f"finding.{code}.label"),
+        severity=round(min(max(attribute.severity, 0.0), 1.0), 3),
+        region=None
+        if region is None
+        else FindingRegion(x=region.x, y=region.y, width=region.width, height=region.height),
+    )
 
 
 def sentence_and_action(
@@ -61,18 +69,37 @@ def sentence_and_action(
     if not findings:
         return messages.text(f"band.{band}.sentence"), messages.text(f"band.{band}.action")
     worst = findings[0]
-    where = messages.text(f"where.{side(worst.region, scan)}")
+    where = messages.text(f"where.{place(worst.region, scan)}")
     return (
         messages.text(f"finding.{worst.code}.sentence").format(where=where),
         messages.text(f"finding.{worst.code}.action"),
     )
 
 
-def side(region: FindingRegion | None, scan: Region | None) -> str:
-    """Say where in the picture a region lies: left, middle, right, or all of it."""
-    if region is None or scan is None or region.width > WIDE_SHARE * scan.width:
+def place(region: FindingRegion | None, scan: Region | None) -> str:
+    """Say where in the picture a region lies: a key of the `where` messages.
+
+    A side if it is narrow, else a depth if it is shallow, else all of it.
+    """
+    if region is None or scan is None:
         return "all"
-    centre = (region.x + region.width / 2 - scan.x) / max(1, scan.width)
-    if centre < 1 / 3:
-        return "left"
-    return "right" if centre > 2 / 3 else "middle"
+    width, height = region.width / max(1, scan.width), region.height / max(1, scan.height)
+    across = (region.x + region.width / 2 - scan.x) / max(1, scan.width)
+    down = (region.y + region.height / 2 - scan.y) / max(1, scan.height)
+    if width <= WIDE_SHARE:
+        return side(across, width)
+    if height <= WIDE_SHARE:
+        return ("near", "mid", "far")[third(down)]
+    return "all"
+
+
+def side(across: float, width: float) -> str:
+    """Name a side by the middle of a region and its width, both as shares of the scan."""
+    if width > HALF_SHARE and abs(across - 0.5) > 0.1:
+        return "left_half" if across < 0.5 else "right_half"
+    return ("left", "middle", "right")[third(across)]
+
+
+def third(share: float) -> int:
+    """Return 0, 1 or 2 for the third in which a share of [0, 1] lies."""
+    return min(2, max(0, int(share * 3)))

@@ -1,14 +1,16 @@
 """Turn an examination into a verdict.
 
 Pure: no clock, no network, no settings read. Aggregation over frames lives in `aggregate`, words in
-`findings` and `messages`.
+`findings` and `messages`. One rule stands above the model: an image without tissue echoes is low.
+It only ever lowers a band.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from math import isfinite
+from typing import Any, TypeGuard
 
 from sonogate import messages
 from sonogate.domain.instance import Header, ReceivedInstance
@@ -16,15 +18,12 @@ from sonogate.domain.job import Examination, Outcome
 from sonogate.domain.scores import FrameScores
 from sonogate.domain.verdict import Band, Frames, Model, Status, Verdict
 from sonogate.errors import UnscorableError
-from sonogate.judge.aggregate import LoopQuality, aggregate
+from sonogate.judge.aggregate import EMPTY_FROM, aggregate
 from sonogate.judge.findings import find, sentence_and_action
 from sonogate.settings import JudgeSettings, Threshold
 
 RULES_VERSION = 1
 """Raised when the rules of this file change, so that `policy_version` changes with them."""
-
-EMPTY_FROM = 0.5
-"""From this severity of `empty` an image is low whatever the model says: no echo, no diagnosis."""
 
 STATUS = {
     Outcome.SCORED: Status.GRADED,
@@ -90,14 +89,17 @@ class Policy:
             "received_at": received.provenance.received_at,
             "verdict_at": now,
         }
-        if examination.outcome is not Outcome.SCORED or examination.scores is None:
+        if examination.outcome is not Outcome.SCORED:
             return Verdict(**base, reason=refusal(examination))
+        if not has_quality(examination.scores):
+            base["status"] = Status.UNSCORABLE
+            return Verdict(**base, reason=messages.text("reason.no_quality"))
         return Verdict(**base, **self._graded(examination.scores, examination.header))
 
     def _graded(self, scores: FrameScores, header: Header) -> dict[str, Any]:
         threshold = self.threshold_for(header.exam_type, header.view)
         loop = aggregate(scores.frames, threshold.medium_from)
-        quality = capped_quality(loop, threshold)
+        quality = min(max(loop.quality, 0.0), 100.0)
         band = band_of(quality, threshold)
         findings = find(loop.attributes, self.finding_from)
         reason, action = sentence_and_action(band, findings, scores.scan)
@@ -127,17 +129,18 @@ class Policy:
         }
 
 
+def has_quality(scores: FrameScores | None) -> TypeGuard[FrameScores]:
+    """Whether the model gave every frame a number; anything less must not look like a grade."""
+    return (
+        scores is not None
+        and bool(scores.frames)
+        and all(isfinite(frame.quality) for frame in scores.frames)
+    )
+
+
 def matches(wanted: str | None, found: str | None) -> bool:
     """Whether a threshold's exam type or view fits; none fits every."""
     return wanted is None or (found is not None and wanted.casefold() == found.casefold())
-
-
-def capped_quality(loop: LoopQuality, threshold: Threshold) -> float:
-    """Lower the quality of an image without echoes below `medium`; never raise any."""
-    empty = loop.attributes.get("empty")
-    if empty is None or empty.severity < EMPTY_FROM:
-        return loop.quality
-    return min(loop.quality, threshold.medium_from * (1 - empty.severity))
 
 
 def band_of(quality: float, threshold: Threshold) -> Band:

@@ -1,0 +1,78 @@
+"""From measured faults to one sentence a person acts on."""
+
+import pytest
+
+from sonogate.domain.frames import Region
+from sonogate.domain.scores import Attribute
+from sonogate.domain.verdict import Band, FindingRegion
+from sonogate.judge.findings import CODES, find, place, sentence_and_action
+from sonoquality import attributes
+from tests.service.judge.make import SCAN
+
+
+def test_every_measured_fault_is_a_finding() -> None:
+    """What the models measure and what the judge names is one list."""
+    assert attributes.CODES == CODES
+
+
+def test_a_fault_is_named_from_its_threshold_and_the_worst_comes_first() -> None:
+    """Equal severities go by the order of `CODES`: contact explains darkness, not the reverse."""
+    measured = {
+        "noisy": Attribute(severity=0.34),
+        "too_dark": Attribute(severity=0.7),
+        "poor_contact": Attribute(severity=0.7),
+        "blurred": Attribute(severity=0.9),
+    }
+
+    found = [finding.code for finding in find(measured, finding_from=0.35)]
+
+    assert ["blurred", "poor_contact", "too_dark"] == found
+
+
+def box(left: float, top: float, right: float, bottom: float) -> FindingRegion:
+    """A region given in shares of the scan."""
+    return FindingRegion(
+        x=round(SCAN.x + left * SCAN.width),
+        y=round(SCAN.y + top * SCAN.height),
+        width=round((right - left) * SCAN.width),
+        height=round((bottom - top) * SCAN.height),
+    )
+
+
+@pytest.mark.parametrize(
+    ("region", "where"),
+    [
+        (box(0, 0, 0.3, 1), "left"),
+        (box(0, 0, 0.5, 1), "left_half"),
+        (box(0.5, 0, 1, 1), "right_half"),
+        (box(0.35, 0.2, 0.6, 1), "middle"),
+        (box(0.7, 0, 1, 1), "right"),
+        (box(0, 0, 1, 0.3), "near"),
+        (box(0, 0.4, 1, 0.6), "mid"),
+        (box(0, 0.5, 1, 1), "far"),
+        (box(0, 0, 0.9, 0.9), "all"),
+        (None, "all"),
+    ],
+)
+def test_a_place_is_said_in_words(region: FindingRegion | None, where: str) -> None:
+    """Left, middle, right; near, mid, far: counted in the scan, not in the frame around it."""
+    assert where == place(region, SCAN)
+
+
+def test_the_example_of_the_specification() -> None:
+    """Left third dark from the skin down: add gel, recouple the probe."""
+    third = Region(x=SCAN.x, y=SCAN.y, width=SCAN.width // 3, height=SCAN.height)
+    findings = find({"poor_contact": Attribute(severity=0.8, region=third)}, 0.35)
+
+    reason, action = sentence_and_action(Band.LOW, findings, SCAN)
+
+    assert "The left third is dark from the skin down" == reason
+    assert "Add gel and recouple the probe" == action
+
+
+def test_a_low_image_without_a_fault_still_gets_a_reason_and_an_action() -> None:
+    """The model may see what no measure names."""
+    reason, action = sentence_and_action(Band.MEDIUM, [], SCAN)
+
+    assert reason
+    assert action
