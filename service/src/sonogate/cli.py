@@ -185,8 +185,8 @@ def score(
 def _line(path: Path, verdict: Verdict) -> str:
     word = verdict.band.value if verdict.band else verdict.status.replace("_", " ")
     quality = "" if verdict.quality is None else f" {verdict.quality:.0f}"
-    said = " ".join(part for part in (verdict.reason, verdict.action) if part)
-    return f"{path}: {word}{quality}. {said}".rstrip()
+    said = [f"{word}{quality}", *(part for part in (verdict.reason, verdict.action) if part)]
+    return f"{path}: {'. '.join(said)}"
 
 
 @app.command()

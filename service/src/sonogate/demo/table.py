@@ -126,9 +126,11 @@ def _reason(row: Row) -> Text:
         return Text("")
     text = Text(verdict.reason or "")
     if verdict.action:
-        text.append(f" {verdict.action}", style="italic")
+        text.append(f". {verdict.action}" if verdict.reason else verdict.action, style="italic")
     if verdict.supersedes:
-        text.append(" Replaces an earlier one.", style="green")
+        text.append("replaces the earlier one", style="green")
+    if verdict.superseded_by:
+        text.append(" (taken again)", style="green")
     return text
 
 

@@ -3,11 +3,14 @@
 import ctypes
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from sonogate.doctor.check import Check, fail, ok, warn
 from sonogate.errors import GateError
 from sonogate.score.scorer import ModelScorer
 from sonogate.settings import Settings
+from sonoquality.golden import differences
+from sonoquality.zoo import default_zoo
 
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 TENSORRT_LIBRARY = "libnvinfer.so.10"
@@ -30,6 +33,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         return
     yield ok("model", f"{scorer.identity.name} {scorer.identity.version}, hash as on its card")
     yield _provider(scorer)
+    yield _golden(scorer, (settings.scoring.zoo or default_zoo()) / settings.scoring.model)
 
 
 def installed_runtimes() -> dict[str, str]:
@@ -75,3 +79,21 @@ def _provider(scorer: ModelScorer) -> Check:
     if failed and "onnxruntime-gpu" in installed_runtimes():
         return warn("provider", f"{rung}; better ones failed: {'; '.join(failed)}", "see above")
     return ok("provider", f"{rung} is in use")
+
+
+def _golden(scorer: ModelScorer, entry: Path) -> Check:
+    try:
+        wrong = differences(scorer.model, entry)
+    except (OSError, ValueError, KeyError) as error:
+        return fail(
+            "golden image",
+            f"no golden scores beside the model ({error})",
+            "install the release again",
+        )
+    if wrong:
+        return fail(
+            "golden image",
+            f"scored otherwise than when the model was made: {'; '.join(wrong)}",
+            'try scoring.providers = ["cpu"]; if that is right, the GPU rung is not to be trusted',
+        )
+    return ok("golden image", "scored as when the model was made")
