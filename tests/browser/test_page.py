@@ -209,3 +209,49 @@ def test_a_hurried_thumb_finds_large_targets(make_gate: MakeGate, browser: Brows
     assert browser.evaluate(
         "[...document.querySelectorAll('main button')].every((b) => b.tabIndex >= 0)"
     )
+
+
+def test_a_study_is_answered_and_closed_at_the_bedside(
+    make_gate: MakeGate, browser: Browser
+) -> None:
+    """A question is one tap; a study that is not ready asks once more before it closes."""
+    gate = make_gate()
+    gate.arrive(fault="contact", **LOW)
+    gate.arrive(**HIGH)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(f"{LIVE} && !!document.querySelector('[data-key=close]')")
+    question = browser.evaluate("!!document.querySelector('.question')")
+    if question:
+        look(browser, "question")
+        browser.click(".question button:not(.strong)")
+        browser.wait_for("!document.querySelector('.question')")
+
+    browser.click("[data-key=close]")
+    browser.wait_for("!!document.querySelector('dialog[open]')")
+    browser.click("dialog button.strong")
+    browser.wait_for(has("Closed."))
+
+    assert "closed" == gate.do(gate.studies.get("1.2.3")).status
+
+
+def test_the_stream_is_read_however_it_is_cut(make_gate: MakeGate, browser: Browser) -> None:
+    """Server-sent events come out whole, whatever the network's pieces and line ends are."""
+    gate = make_gate()
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(LIVE)
+    events = browser.evaluate(
+        r"""import('/web/stream.js').then(({parser}) => {
+          const text = ': ping\r\n\r\nid: 7\r\nevent: verdict\r\ndata: {"a":1}\r\n\r\n' +
+            'id: 8\ndata: x\ndata: y\n\n';
+          const outcomes = new Set();
+          for (let size = 1; size <= text.length; size++) {
+            const seen = [];
+            const take = parser((event) => seen.push(event));
+            for (let at = 0; at < text.length; at += size) take(text.slice(at, at + size));
+            outcomes.add(JSON.stringify(seen.map(({id, event, data}) => [id, event, data])));
+          }
+          return [...outcomes];
+        })"""
+    )
+
+    assert ['[["7","verdict","{\\"a\\":1}"],["8","message","x\\ny"]]'] == events

@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -299,11 +299,11 @@ async def client(door: Door) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def serving(door: Door) -> AsyncIterator[int]:
-    """Serve a door with a real uvicorn on a free port; yields the port."""
+async def serving(app: FastAPI, ports: ApiPorts) -> AsyncIterator[int]:
+    """Serve an app with a real uvicorn on a free port; yields the port."""
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        door.app, log_config=None, lifespan="off", timeout_graceful_shutdown=2, access_log=False
+        app, log_config=None, lifespan="off", timeout_graceful_shutdown=2, access_log=False
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]))
@@ -312,7 +312,7 @@ async def serving(door: Door) -> AsyncIterator[int]:
             await asyncio.sleep(0.01)
         yield int(listening.getsockname()[1])
     finally:
-        door.ports.closing.set()
+        ports.closing.set()
         server.should_exit = True
         await task
         listening.close()
@@ -321,12 +321,11 @@ async def serving(door: Door) -> AsyncIterator[int]:
 @pytest.fixture
 async def port(door: Door) -> AsyncIterator[int]:
     """Serve the default door for real."""
-    async with serving(door) as number:
+    async with serving(door.app, door.ports) as number:
         yield number
 
 
-def labels(response: httpx.Response) -> Mapping[str, str]:
-    """Return the error code and remedy of an error answer."""
-    body: dict[str, str] = response.json()
-    assert {"error", "message", "remedy"} == set(body)
-    return body
+@pytest.fixture
+def serve() -> Callable[[FastAPI, ApiPorts], AbstractAsyncContextManager[int]]:
+    """Return what serves an app for the time of a block."""
+    return serving

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { askClose, askOverrule, askToken } from "./dialogs.js";
-import { fill, h, shape } from "./dom.js";
+import { fill, h, hasChanged, shape } from "./dom.js";
 import { showPanel, showStrip } from "./panel.js";
 import { showStage } from "./stage.js";
 import { SINGLES, State } from "./state.js";
@@ -15,8 +15,10 @@ const at = (id) => document.getElementById(id);
 let drawing = false;
 let trouble = null;
 
+let isPressed = false; // what is under a finger stays until it is lifted
+
 function schedule() {
-  if (drawing) return;
+  if (drawing || isPressed) return;
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
@@ -81,6 +83,7 @@ function kindOfStudy(study) {
 
 function showTabs() {
   const open = state.open.filter((study) => study.status !== "closed" || study.study_instance_uid === state.studyUid);
+  if (!hasChanged(at("studies"), open, state.studyUid, state.carts, state.cart, state.singles)) return;
   const tabs = open.slice(0, 12).map((study) =>
     tab(study.study_instance_uid, titleOf(study), kindOfStudy(study), standing(study)));
   if (state.singles.length) tabs.push(tab(SINGLES, "Single pictures", state.kind(state.singles.at(-1)), ""));
@@ -93,11 +96,12 @@ function showTabs() {
 function showConnection() {
   const isLost = state.connection === "lost";
   document.body.className = state.connection;
-  const since = state.aliveAt ? ` What you see is from ${clock(state.aliveAt)}.` : "";
+  const since = isLost && state.aliveAt ? ` What you see is from ${clock(state.aliveAt)}.` : "";
   const text = { starting: "Connecting …", live: "Live", lost: "Connection lost" }[state.connection];
   at("connection").textContent = text;
   const study = state.study;
   const advice = study?.sender_advice ?? state.senders.find((sender) => sender.calling_ae === study?.calling_ae)?.advice;
+  if (!hasChanged(at("notices"), isLost, since, trouble, advice)) return;
   fill(at("notices"),
     isLost && h("div", { class: "notice lost-notice" }, `Connection lost.${since} New images are not shown.`,
       h("button", { click: () => stream.hurry(), "data-key": "retry" }, "Try now")),
@@ -156,6 +160,10 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   KEYS[event.key]();
 });
+addEventListener("pointerdown", () => (isPressed = true), true);
+for (const end of ["pointerup", "pointercancel", "blur"]) {
+  addEventListener(end, () => setTimeout(() => ((isPressed = false), schedule())), true);
+}
 addEventListener("resize", schedule);
 addEventListener("online", () => stream.hurry());
 at("cart").addEventListener("change", (event) => state.chooseCart(event.target.value));

@@ -29,6 +29,16 @@ export function shape(name, title = "") {
   return svg;
 }
 
+const drawn = new WeakMap();
+
+/** Whether what an element shows has changed; a view that has not is left alone, under the finger. */
+export function hasChanged(element, ...facts) {
+  const now = JSON.stringify(facts);
+  if (drawn.get(element) === now) return false;
+  drawn.set(element, now);
+  return true;
+}
+
 /** Replace what an element holds, keeping the keyboard's place among elements with a data-key. */
 export function fill(element, ...children) {
   const key = element.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;

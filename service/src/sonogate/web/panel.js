@@ -1,6 +1,6 @@
 // The study beside the stage: may it close, what to take again, what is not scored, what the gate asks.
 
-import { fill, h, shape } from "./dom.js";
+import { fill, h, hasChanged, shape } from "./dom.js";
 import { showSmall } from "./picture.js";
 import { closing, standing, titleOf, wordOf } from "./words.js";
 
@@ -44,6 +44,7 @@ function tally(study) {
 /** Draw the panel of the shown study. */
 export function showPanel(element, state, actions) {
   const { study } = state;
+  if (!hasChanged(element, study, state.connection)) return undefined;
   if (!study) return fill(element);
   const label = study.status === "closed" ? "closed" : study.ready_to_close ? "ready" : "not-ready";
   return fill(element,
@@ -59,6 +60,7 @@ export function showPanel(element, state, actions) {
 /** Draw the strip of all images of the study. */
 export function showStrip(element, state, actions) {
   const shown = state.image;
+  if (!hasChanged(element, state.images, shown?.object_id)) return;
   const tiles = state.images.map((image) => {
     const kind = state.kind(image);
     const isPast = image.replaced_by || image.twin_of || !image.current;

@@ -1,13 +1,13 @@
 // The image on the stage: picture, band, one reason, one action.
 
-import { fill, h, shape } from "./dom.js";
+import { fill, h, hasChanged, shape } from "./dom.js";
 import { draw } from "./picture.js";
 import { question } from "./question.js";
 import { clock, kindOf, meaningOf, wordOf } from "./words.js";
 
-function badge(kind, verdict) {
+function badge(kind, verdict, isNew) {
   const quality = verdict.quality === null ? null : Math.round(verdict.quality);
-  return h("div", { class: `badge kind-${kind}` },
+  return h("div", { class: `badge kind-${kind}${isNew ? " arriving" : ""}` },
     shape(kind),
     h("div", {}, h("p", { class: "word" }, wordOf(kind)), h("p", { class: "meaning" }, meaningOf(kind))),
     quality !== null && h("p", { class: "quality", title: "Quality, 100 is best" }, String(quality), h("small", {}, "/100")));
@@ -41,8 +41,7 @@ function words(image, kind) {
     verdict.advice && h("p", { class: "links" }, verdict.advice));
 }
 
-function buttons(state, image, actions) {
-  const isNewest = image === state.images.findLast((one) => one.verdict.status !== "pending");
+function buttons(state, image, isNewest, actions) {
   const graded = image.verdict.status === "graded";
   return h("div", { class: "buttons" },
     graded && h("button", { "aria-pressed": String(state.heat), click: actions.toggleHeat, "data-key": "heat" }, "Heat map"),
@@ -66,6 +65,10 @@ function empty(state) {
 /** Draw the stage; returns once the picture is there. */
 export async function showStage(element, state, actions) {
   const { image } = state;
+  const size = [element.clientWidth, element.clientHeight, devicePixelRatio];
+  const isNewest = image === state.images.findLast((one) => one.verdict.status !== "pending");
+  const open = state.study?.questions.at(-1);
+  if (!hasChanged(element, image, isNewest, open, state.heat, state.connection, size)) return undefined;
   if (!image) return fill(element, empty(state));
   const kind = kindOf(image.verdict);
   const canvas = h("canvas", { "data-object": image.object_id, role: "img", "aria-label": `${about(image)}: ${wordOf(kind)}` });
@@ -77,11 +80,11 @@ export async function showStage(element, state, actions) {
   fill(element,
     h("p", { class: "about" }, about(image)),
     view,
-    badge(kind, image.verdict),
+    badge(kind, image.verdict, !isSame),
     words(image, kind),
     question(state, actions),
     overruled(image.verdict, actions),
-    buttons(state, image, actions));
+    buttons(state, image, isNewest, actions));
   const shown = isSame ? old : canvas;
   const outcome = await draw(shown, image.object_id, image.verdict, state.heat);
   if (outcome === "none") shown.replaceWith(h("p", { class: "no-picture" }, "No picture"));
