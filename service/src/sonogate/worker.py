@@ -18,7 +18,7 @@ from sonogate.read.frames import read_frames
 from sonogate.read.header import open_object
 from sonogate.read.pictures import fingerprint, thumbnail_png
 from sonogate.score import wire
-from sonogate.score.confinement import limit_memory
+from sonogate.score.confinement import tighten
 from sonogate.score.heatmap import heatmap_png
 from sonogate.score.scorer import ModelScorer, worst_row
 from sonogate.settings import ScoringSettings
@@ -118,7 +118,7 @@ def main(missing: Sequence[str] = ()) -> None:
         scorer = ModelScorer.open(settings)
     except GateError as error:
         sys.exit(str(error))
-    limit_memory(settings.memory_bytes)
+    tighten(settings.memory_bytes)
     os.dup2(1, 2)
     examiner = Examiner(scorer)
     greeting = replace(scorer.greeting, unconfined=tuple(missing))

@@ -9,7 +9,7 @@ from sonogate.score.pool import worker_environment
 
 TRY = """
 import socket, sys
-from sonogate.score.confinement import confine
+from sonogate.score.confinement import confine, tighten
 missing = confine()
 {attempt}
 """
@@ -40,7 +40,9 @@ def test_a_confined_process_reaches_no_port() -> None:
 
 def test_a_confined_process_writes_no_file(tmp_path: Path) -> None:
     """A hostile object can't fill the disk from inside a codec."""
-    done = attempt(f"open({str(tmp_path / 'x')!r}, 'wb', buffering=0).write(b'x')")
+    done = attempt(
+        f"tighten(1 << 30)\nopen({str(tmp_path / 'x')!r}, 'wb', buffering=0).write(b'x')"
+    )
 
     assert "File too large" in done.stderr
 

@@ -25,7 +25,6 @@ def confine() -> list[str]:
         The steps that this system did not allow, in plain words.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     if sys.platform != "linux":
         return ["no network isolation outside Linux"]
@@ -38,11 +37,16 @@ def confine() -> list[str]:
     return []
 
 
-def limit_memory(extra_bytes: int) -> None:
-    """Allow this process `extra_bytes` of address space beyond what it holds now.
+def tighten(extra_bytes: int) -> None:
+    """Once the model is loaded: no more files written, bounded memory.
 
-    Relative, since a GPU runtime reserves far more address space than it uses.
+    A compiled engine may be cached while the model loads, so the ban on writing comes only now.
+
+    Args:
+        extra_bytes: address space beyond what the process holds now; relative, since a GPU runtime
+            reserves far more than it uses.
     """
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + extra_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
