@@ -76,7 +76,7 @@ def read_request(command: bytes | bytearray) -> Request:
         ProtocolViolationError: It is not one, its group length is wrong, or it is not a request.
     """
     elements = dict(_elements(command))
-    if elements.get(Element.COMMAND_GROUP_LENGTH) != _UL.pack(len(command) - 12):
+    if elements.get(Element.COMMAND_GROUP_LENGTH) != _rest_length(command):
         raise ProtocolViolationError(AbortReason.INVALID_PARAMETER, "command group length is wrong")
     command_field = _number(elements, Element.COMMAND_FIELD)
     if command_field & _RESPONSE:
@@ -93,6 +93,11 @@ def read_request(command: bytes | bytearray) -> Request:
         ),
         has_data_set=_number(elements, Element.COMMAND_DATA_SET_TYPE) != NO_DATA_SET,
     )
+
+
+def _rest_length(command: bytes | bytearray) -> bytes:
+    """What the group length element must hold: the bytes after itself."""
+    return (len(command) - _ELEMENT.size - _UL.size).to_bytes(_UL.size, "little", signed=True)
 
 
 def _elements(command: bytes | bytearray) -> Iterator[tuple[int, bytes]]:

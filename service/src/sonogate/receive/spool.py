@@ -41,17 +41,21 @@ class Spool:
         self._threads = ThreadPoolExecutor(SYNC_THREADS, thread_name_prefix="spool")
         self._slots = SlotStock(folder, self._threads, N_FOLDERS)
         self._background: set[asyncio.Future[Any]] = set()
+        self._is_open = False
         self._free_bytes = 0
         self._looked_at = float("-inf")
 
     def open(self) -> None:
-        """Make the folders and sync them; harmless where they exist."""
+        """Make the folders and sync them; harmless where they exist, or if done before."""
+        if self._is_open:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         for number in range(N_FOLDERS):
             (self.folder / f"{number:02x}").mkdir(exist_ok=True)
         sync_folder(self.folder)
         sync_folder(self.folder.parent)
         self._slots.fill()
+        self._is_open = True
 
     async def close(self) -> None:
         """Wait for work under way and end the threads."""
