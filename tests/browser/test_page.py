@@ -211,26 +211,31 @@ def test_a_hurried_thumb_finds_large_targets(make_gate: MakeGate, browser: Brows
     )
 
 
-def test_a_study_is_answered_and_closed_at_the_bedside(
-    make_gate: MakeGate, browser: Browser
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_a_question_is_one_tap_and_decides_how_the_study_closes(
+    make_gate: MakeGate, browser: Browser, answer: str
 ) -> None:
-    """A question is one tap; a study that is not ready asks once more before it closes."""
+    """Yes clears the low, and the study closes at one tap; no keeps it, and closing asks again."""
     gate = make_gate()
     gate.arrive(fault="contact", **LOW)
     gate.arrive(**HIGH)
     browser.go(f"http://127.0.0.1:{gate.port}/")
-    browser.wait_for(f"{LIVE} && !!document.querySelector('[data-key=close]')")
-    question = browser.evaluate("!!document.querySelector('.question')")
-    if question:
-        look(browser, "question")
-        browser.click(".question button:not(.strong)")
-        browser.wait_for("!document.querySelector('.question')")
+    browser.wait_for(f"{LIVE} && !!document.querySelector('.question')")
+    look(browser, "question")
 
+    browser.click(f"[data-key={answer}-2]")
+    browser.wait_for("!document.querySelector('.question')")
+    study = gate.do(gate.studies.get("1.2.3"))
+    expected = "Ready to close" if answer == "yes" else "Not ready: 1 image to re-acquire"
+    browser.wait_for(has(expected))
+    look(browser, f"answered-{answer}")
     browser.click("[data-key=close]")
-    browser.wait_for("!!document.querySelector('dialog[open]')")
-    browser.click("dialog button.strong")
+    if answer == "no":
+        browser.wait_for("!!document.querySelector('dialog[open]')")
+        browser.click("dialog button.strong")
     browser.wait_for(has("Closed."))
 
+    assert ([] if answer == "yes" else [1]) == study.reacquire
     assert "closed" == gate.do(gate.studies.get("1.2.3")).status
 
 
