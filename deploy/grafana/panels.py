@@ -132,7 +132,7 @@ NOW = (
         "Below 2 GiB objects are refused.",
     ),
     stat(
-        "Outbox",
+        "Outbox age",
         "s",
         Query(expr="max(sonogate_outbox_oldest_seconds)"),
         ((None, "green"), (60, "yellow"), (900, "red")),

@@ -39,6 +39,13 @@ def test_the_dashboard_asks_the_provisioned_data_source() -> None:
     assert {source["uid"]} == asked
 
 
+def test_every_panel_has_a_name_of_its_own() -> None:
+    """Two panels of one name are taken for each other."""
+    titles = [panel["title"] for panel in dashboard()["panels"]]
+
+    assert sorted(set(titles)) == sorted(titles)
+
+
 def test_panels_do_not_overlap() -> None:
     """Grafana moves what overlaps, and nobody finds anything where it was."""
     taken: set[tuple[int, int]] = set()
