@@ -1,5 +1,10 @@
 """The signature lets a receiver refuse what is forged, changed, replayed or stale."""
 
+import re
+import time
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from sonogate.act.signature import TOLERANCE_SECONDS, is_genuine, sign
@@ -45,3 +50,20 @@ def test_what_is_stale_is_refused(age: int) -> None:
 def test_a_malformed_header_is_refused_without_an_error(value: str) -> None:
     """The header comes from outside."""
     assert not is_genuine(value, SECRET, KEY, BODY, AT)
+
+
+def test_the_documented_check_takes_ours_and_nothing_else() -> None:
+    """What a receiver copies from docs/reference/webhooks.md works."""
+    page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "webhooks.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own page
+    check = names["is_from_the_gate"]
+    now = int(time.time())
+    headers = {"Idempotency-Key": KEY, "Sonogate-Signature": sign(SECRET, KEY, BODY, now)}
+    stale = headers | {"Sonogate-Signature": sign(SECRET, KEY, BODY, now - 301)}
+
+    assert check(headers, BODY, SECRET) is True
+    assert check(headers, BODY + b" ", SECRET) is False
+    assert check(headers | {"Idempotency-Key": "X"}, BODY, SECRET) is False
+    assert check(stale, BODY, SECRET) is False
