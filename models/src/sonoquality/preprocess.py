@@ -31,6 +31,8 @@ LEAST_AREA = 0.12
 FLAT_LEVEL = 24
 #: A side of the picture is echo-filled when this share of it is.
 FULL_SHARE = 0.8
+#: A part beside the largest belongs to the scan if it is at least this large beside it.
+LEAST_PART = 0.1
 #: The dark lens under a curved probe's face is at most this deep, in parts of the sector's height.
 LENS_DEPTH = 0.15
 
@@ -134,14 +136,29 @@ def _largest_part(echo: Mask) -> Mask | None:
     labels, n_parts = ndimage.label(voted)
     if n_parts == 0:
         return None
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    part: Mask = labels == int(sizes.argmax())
+    part = _with_neighbours(labels)
     opened = ndimage.binary_opening(part, iterations=1)
     part = opened if opened.sum() > 0.5 * part.sum() else part
     rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     covered = (np.ptp(rows) + 1) * (np.ptp(columns) + 1) / echo.size
     return part if covered >= LEAST_AREA else None
+
+
+def _with_neighbours(labels: NDArray[np.int32 | np.int64]) -> Mask:
+    """Return the largest part with those beside it that lost lines (no contact) cut off from it."""
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    largest = int(sizes.argmax())
+    spans = [found[0] for found in ndimage.find_objects(labels)]
+    rows: slice = spans[largest - 1]
+    height = rows.stop - rows.start
+    taken = [
+        number
+        for number, span in enumerate(spans, start=1)
+        if sizes[number] >= LEAST_PART * sizes[largest]
+        and min(span.stop, rows.stop) - max(span.start, rows.start) >= FULL_SHARE * height
+    ]
+    return np.asarray(np.isin(labels, taken), dtype=np.bool_)
 
 
 def _convex(part: Mask) -> Mask:

@@ -1,0 +1,46 @@
+"""From windows to one number and one map."""
+
+import numpy as np
+import pytest
+
+from sonoquality.metrics.reference import image_badness
+from sonoquality.pooling import area_mean, heat_map, worst_area_mean
+from sonoquality.preprocess import windows_of, working_image
+
+
+def test_the_worst_region_is_the_mean_of_the_worst_area_with_a_part_of_the_last_window() -> None:
+    """Half of four equal windows: the two worst; three eighths: one and a half of them."""
+    values, areas = np.array([1.0, 4.0, 2.0, 3.0]), np.ones(4)
+
+    assert worst_area_mean(values, areas, 0.5) == pytest.approx(3.5)
+    assert worst_area_mean(values, areas, 0.375) == pytest.approx((4.0 + 0.5 * 3.0) / 1.5)
+
+
+def test_pooling_agrees_with_the_plain_reference() -> None:
+    """Two ways to add up areas give the same numbers."""
+    rng = np.random.default_rng(3)
+    for n in (1, 2, 6, 9):
+        values, areas = rng.normal(size=n), rng.uniform(0.5, 1.0, n)
+        mean, worst, _ = image_badness(values, areas, 0.15, 0.25)
+
+        assert area_mean(values, areas) == pytest.approx(mean)
+        assert worst_area_mean(values, areas, 0.15) == pytest.approx(worst)
+
+
+def test_the_heat_map_lies_where_the_window_lay() -> None:
+    """A hot block of the last window comes out at its place in the frame, and nowhere else."""
+    frame = np.full((600, 800), 90, dtype=np.uint8)
+    scan = np.zeros(frame.shape, dtype=np.bool_)
+    scan[100:436, 200:648] = True
+    working = working_image(frame, scan)
+    windows = windows_of(working)
+    blocks = np.zeros((len(windows.corners), 14, 14), dtype=np.float32)
+    blocks[windows.corners.index((112, 224)), 13, 13] = 1.0
+
+    heat = heat_map(blocks, windows, working, (600, 800))
+
+    y, x = np.unravel_index(int(heat.argmax()), heat.shape)
+    assert 420 <= y < 436
+    assert 632 <= x < 648
+    assert heat[:400].max() == 0.0
+    assert heat.shape == (600, 800)
