@@ -14,6 +14,8 @@ from sqlalchemy import create_engine, event
 from sonogate.domain.instance import ReceivedInstance
 from sonogate.errors import SpoolWriteError
 from sonogate.store.database import Database
+from sonogate.store.dialects import make_writer_engine
+from sonogate.store.migrate import migrate
 from sonogate.store.tables import metadata
 from sonogate.store.transaction import Transaction
 
@@ -105,7 +107,7 @@ async def test_nothing_is_answered_before_the_commit(
 ) -> None:
     """The caller's future is resolved after COMMIT returned, never between insert and commit."""
     order: list[str] = []
-    event.listen(database._write_engine, "commit", lambda _connection: order.append("commit"))  # noqa: SLF001 - the order is what is tested
+    event.listen(database._write_engine, "commit", lambda _connection: order.append("commit"))
     task = asyncio.create_task(database.write(_keep(make_received())))
     task.add_done_callback(lambda _task: order.append("answered"))
     await task
@@ -124,12 +126,12 @@ async def test_a_refused_commit_reaches_every_caller_and_the_writer_recovers(
         raise error
 
     latch, task = await held(database)
-    event.listen(database._write_engine, "commit", refuse)  # noqa: SLF001 - no full disk at hand
+    event.listen(database._write_engine, "commit", refuse)
     writes = [asyncio.create_task(database.write(_keep(make_received()))) for _ in range(5)]
     await asyncio.sleep(0)
     latch.released.set()
     answers = await asyncio.gather(task, *writes, return_exceptions=True)
-    event.remove(database._write_engine, "commit", refuse)  # noqa: SLF001 - as above
+    event.remove(database._write_engine, "commit", refuse)
 
     assert all(isinstance(answer, SpoolWriteError) for answer in answers)
     assert 0 == await database.read(lambda tx: tx.objects.n_unjudged())
@@ -142,7 +144,7 @@ async def test_a_real_full_disk_is_refused_and_survived(
 ) -> None:
     """SQLite's own page limit stands for a full disk: the error is SQLite's, from inside a work."""
 
-    def limit(pages: int) -> Callable[[Transaction], None]:
+    def limit(pages: int) -> Callable[[Transaction], int]:
         return lambda tx: _execute(tx, f"PRAGMA max_page_count={pages}")
 
     n_pages = await database.read(lambda tx: _execute(tx, "PRAGMA page_count"))
@@ -232,9 +234,6 @@ async def test_a_migration_killed_half_way_leaves_nothing(
 
 async def _open_in_this_thread(url: str) -> None:
     path_of(url).parent.mkdir(parents=True)
-    from sonogate.store.dialects import make_writer_engine  # noqa: PLC0415
-    from sonogate.store.migrate import migrate  # noqa: PLC0415
-
     engine = make_writer_engine(url)
     try:
         migrate(engine)
@@ -247,5 +246,5 @@ def _keep(received: ReceivedInstance) -> Callable[[Transaction], object]:
 
 
 def _execute(tx: Transaction, sql: str) -> int:
-    row = tx._connection.exec_driver_sql(sql).first()  # noqa: SLF001 - asks SQLite itself
+    row = tx._connection.exec_driver_sql(sql).first()
     return row[0] if row else 0

@@ -11,12 +11,14 @@ from datetime import datetime
 from sonogate.domain.verdict import Band
 from sonogate.store.records import Answer, Candidate, Link, LinkKind
 from sonogate.store.transaction import Transaction
-from sonogate.track.similarity import is_twin, similarity
+from sonogate.track.similarity import is_twin, similarities
 
-CLEAR_FROM = 0.8
+CLEAR_FROM = 0.65
 """Similarity from which a later good image clears an earlier low by itself."""
 ASK_FROM = 0.4
 """Similarity from which it is asked about even if another question about the low is open."""
+STRONGER_BY = 0.1
+"""A weak question gives way only to one clearly stronger, so that the page stays calm."""
 LOOK_BACK = 20
 """Newest candidates compared; a re-acquisition follows soon."""
 
@@ -39,8 +41,7 @@ def relate(tx: Transaction, study_uid: str, object_id: str, now: datetime) -> Re
         return Relations()
     cleared: list[str] = []
     asking: list[tuple[Candidate, Candidate, float]] = []
-    for newer, older in _pairs(tx, study_uid, found):
-        alike = similarity(newer.fingerprint, older.fingerprint)
+    for newer, older, alike in _pairs(tx, study_uid, found):
         how = clears(newer, older, alike)
         if how is None:
             asking.append((newer, older, alike or 0.0))
@@ -75,22 +76,29 @@ def ask_again(tx: Transaction, study_uid: str, older_id: str, now: datetime) -> 
     if older is None:
         return []
     asked = {link.object_id for link in tx.links.questions_of(older=older_id)}
-    pairs = [
-        (newer, older, similarity(newer.fingerprint, older.fingerprint) or 0.0)
+    later = [
+        newer
         for newer in tx.studies.graded(study_uid, _NON_LOW, LOOK_BACK)
         if newer.object_id not in asked and is_later(newer, older)
     ]
+    alike = similarities(older.fingerprint, [newer.fingerprint for newer in later])
+    pairs = [(newer, older, each or 0.0) for newer, each in zip(later, alike, strict=True)]
     return _ask(tx, study_uid, pairs, now)
 
 
-def _pairs(tx: Transaction, study_uid: str, found: Candidate) -> list[tuple[Candidate, Candidate]]:
-    """Return (later good image, earlier low) pairs that contain `found`, the newest other first."""
+def _pairs(
+    tx: Transaction, study_uid: str, found: Candidate
+) -> list[tuple[Candidate, Candidate, float | None]]:
+    """Return (later good image, earlier low, similarity) of `found` and others, newest first."""
     if found.effective_band is Band.LOW:
-        others = tx.studies.graded(study_uid, _NON_LOW, LOOK_BACK)
-        pairs = [(other, found) for other in others]
+        good = tx.studies.graded(study_uid, _NON_LOW, LOOK_BACK)
+        pairs = [(other, found) for other in good if is_later(other, found)]
     else:
-        pairs = [(found, low) for low in tx.studies.lows_to_clear(study_uid, LOOK_BACK)]
-    return [(newer, older) for newer, older in pairs if is_later(newer, older)]
+        lows = tx.studies.lows_to_clear(study_uid, LOOK_BACK)
+        pairs = [(found, low) for low in lows if is_later(found, low)]
+    others = [older if newer is found else newer for newer, older in pairs]
+    alike = similarities(found.fingerprint, [other.fingerprint for other in others])
+    return [(newer, older, each) for (newer, older), each in zip(pairs, alike, strict=True)]
 
 
 def _is_twin_of_another(tx: Transaction, study_uid: str, found: Candidate, now: datetime) -> bool:
@@ -128,9 +136,7 @@ def _ask(
         if any(link.object_id == newer.object_id for link in open_now):
             continue
         rivals = [link for link in open_now if link.other_id == older.object_id]
-        if _both_named(newer, older) and alike < ASK_FROM:
-            continue
-        if alike < ASK_FROM and any((link.similarity or 0.0) >= alike for link in rivals):
+        if alike < ASK_FROM and (_both_named(newer, older) or _is_beaten(alike, rivals)):
             continue
         question = Link(
             kind=LinkKind.QUESTION,
@@ -146,6 +152,10 @@ def _ask(
 
 def _both_named(newer: Candidate, older: Candidate) -> bool:
     return bool(newer.view and older.view)
+
+
+def _is_beaten(alike: float, rivals: list[Link]) -> bool:
+    return any((link.similarity or 0.0) > alike - STRONGER_BY for link in rivals)
 
 
 def _withdraw(tx: Transaction, rivals: list[Link], alike: float, now: datetime) -> list[Link]:
