@@ -40,10 +40,10 @@ CAPTURED_MODALITIES = frozenset({None, "US", "OT"})
 
 #: Shortest side of the scan, in pixels, that can be judged.
 LEAST_SCAN_SIDE = 64
-#: Colour that covers this part of the scan, with less lit grey than this part of it beside it,
+#: Colour that covers this part of the scan, with less lit grey than this times its area beside it,
 #: leaves no B-mode image to judge.
 LEAST_FLOW_SHARE = 0.3
-LEAST_GREY_OF_FLOW = 0.5
+LEAST_GREY_OF_FLOW = 1.0
 LIT = 16
 #: Letters on a picture without a sector that make it a page of text.
 PAGE_GLYPHS = 40

@@ -66,9 +66,9 @@ def decode_frame(codec: FrameCodec, stream: bytes, layout: PixelLayout, reduce: 
 
 
 def _jpeg(stream: bytes, layout: PixelLayout, reduce: int) -> Decoded:
+    if layout.bits_stored > 8:
+        return Decoded(imagecodecs.jpeg8_decode(stream))
     with Image.open(BytesIO(stream), formats=["JPEG"]) as image:
-        if layout.bits_stored > 8:
-            return _jpeg_12_bit(stream)
         as_stored = layout.photometric == "RGB" and _is_untransformed(image)
         size = (layout.columns // reduce, layout.rows // reduce)
         image.draft("YCbCr" if as_stored else None, size)
@@ -80,10 +80,6 @@ def _jpeg(stream: bytes, layout: PixelLayout, reduce: int) -> Decoded:
 def _is_untransformed(image: Image.Image) -> bool:
     """Whether a stream that says nothing of its colour is to be read as RGB (PS3.5 8.2.1)."""
     return "adobe_transform" not in image.info and "jfif" not in image.info
-
-
-def _jpeg_12_bit(stream: bytes) -> Decoded:
-    return Decoded(imagecodecs.jpeg8_decode(stream))
 
 
 def _jpeg_lossless(stream: bytes, _layout: PixelLayout, _reduce: int) -> Decoded:

@@ -7,11 +7,9 @@ from pydicom.dataset import Dataset
 
 from sonogate.errors import UndecodableError
 from sonogate.read.codecs import Decoded, Samples
-from sonogate.read.encoded import Frame
 from sonogate.read.grey import to_eight_bits
 from sonogate.read.layout import GREY, PALETTE, PixelLayout
 from sonogate.read.palette import apply_palette
-from sonogate.read.stream import BoundedStream
 
 Picture = NDArray[np.uint8]
 """(height, width) grey or (height, width, 3) RGB, as shown on a screen."""
@@ -22,19 +20,22 @@ FROM_YBR = np.array(
 )
 
 
-def native_samples(frame: Frame, layout: PixelLayout, stream: BoundedStream, order: str) -> Samples:
-    """Read one uncompressed frame.
+def native_samples(
+    content: bytes, layout: PixelLayout, order: str, *, in_words: bool = False
+) -> Samples:
+    """Cut the bytes of one uncompressed frame into samples.
 
     Args:
-        frame: where it lies.
+        content: the frame's bytes.
         layout: what the header declares.
-        stream: the object's bytes.
         order: "<" for little, ">" for big endian.
+        in_words: big-endian words of 16 bits (VR OW): two eight-bit samples lie in one, swapped.
 
     Returns:
         (height, width) or (height, width, 3) stored samples.
     """
-    content = frame[0].read(stream)
+    if in_words and layout.bits_allocated == 8:
+        content = np.frombuffer(content[: len(content) // 2 * 2], "u2").byteswap().tobytes()
     samples = np.frombuffer(content, f"{order}u{layout.bits_allocated // 8}")
     rows, columns = layout.rows, layout.columns
     if layout.photometric in ("YBR_FULL_422", "YBR_PARTIAL_422"):

@@ -37,6 +37,7 @@ class PixelPlace:
     tag: int
     offset: int
     length: int | None  #: None: encapsulated, ends at its delimiter
+    vr: str | None = None  #: None in implicit VR
 
 
 @dataclass(slots=True)
@@ -105,10 +106,10 @@ def _plain(stream: BoundedStream, parsed: ParsedObject) -> BoundedStream:
 def _parse_dataset(stream: BoundedStream, parsed: ParsedObject) -> None:
     place: list[PixelPlace] = []
 
-    def at_pixels(tag: BaseTag, _vr: str | None, length: int) -> bool:
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
         if tag in PIXEL_TAGS:
             defined = None if length == UNDEFINED_LENGTH else length
-            place.append(PixelPlace(int(tag), stream.tell(), defined))
+            place.append(PixelPlace(int(tag), stream.tell(), defined, vr))
         return tag in PIXEL_TAGS or tag.group > PIXEL_GROUP
 
     elements = _Elements(

@@ -156,9 +156,11 @@ class FrameSource:
 
     def _native(self, numbers: Sequence[int]) -> Iterator[Picture]:
         order = ">" if self.transfer_syntax_uid == ExplicitVRBigEndian else "<"
+        in_words = order == ">" and self.place.vr == "OW"
         frames = native_frames(self.place, self.layout, self.stream)
         for number in numbers:
-            samples = native_samples(frames[number - 1], self.layout, self.stream, order)
+            content = frames[number - 1][0].read(self.stream)
+            samples = native_samples(content, self.layout, order, in_words=in_words)
             yield to_picture(Decoded(samples), self.layout, self.dataset)
 
     def _encapsulated(self, numbers: Sequence[int], reduce: int) -> Iterator[Picture]:

@@ -13,6 +13,8 @@ Mask = NDArray[np.bool_]
 STROKE_CONTRAST = 60
 #: A letter's ground: the even black of the screen. Echoes never lie on such.
 BLACK, EVEN = 32, 8
+#: Or the flat colour of a title bar.
+BAND, EVEN_BAND = 128, 4
 #: A line over tissue: near white, in one grey level, this much lighter than what is around it.
 WHITE, LINE_CONTRAST, ONE_LEVEL = 190, 95, 14
 LEAST_PIXELS = 4
@@ -63,6 +65,9 @@ class _Form:
         around = ndimage.maximum_filter(labels, size=7)
         around[ndimage.maximum_filter(labels, size=3) > 0] = 0
         self.ground, self.ground_spread = self._moments(luma, around)
+        ring = np.bincount(around.ravel(), minlength=self._n)
+        #: Strokes packed too densely to see their ground are a texture.
+        self.is_alone = ring >= np.maximum(8, self.size // 4)
         at = np.flatnonzero(labels)
         number, value = labels.ravel()[at], luma.ravel()[at]
         self.peak = np.zeros(self._n, dtype=np.int16)
@@ -91,7 +96,9 @@ class _Form:
         """Small strokes on the even black of the screen."""
         small = (self.height <= letter_side) & (self.width <= letter_side)
         on_black = (self.ground < BLACK) & (self.ground_spread < EVEN)
-        found: Mask = small & on_black & (self.peak > 96) & (self.size >= LEAST_PIXELS)
+        on_band = (self.ground < BAND) & (self.ground_spread < EVEN_BAND)
+        found: Mask = small & (on_black | on_band) & self.is_alone
+        found &= (self.peak > 96) & (self.size >= LEAST_PIXELS)
         found[0] = False
         return found
 
@@ -104,6 +111,7 @@ class _Form:
             & one_level
             & (self.mean - self.ground > LINE_CONTRAST)
             & (self.size >= LEAST_PIXELS)
+            & self.is_alone
         )
         found[0] = False
         return found
