@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -83,6 +84,11 @@ class Gate:
         scheme = "https" if self.settings.http.tls_certificate else "http"
         return f"{scheme}://{self.settings.http.host}:{self.http_port}/"
 
+    @property
+    def upload_dir(self) -> Path:
+        """Where large HTTP bodies rest until they are kept."""
+        return self.settings.data_dir / "uploads"
+
     def make_pipeline(self, greeting: Greeting) -> Pipeline:
         """Join the stages in their order."""
         return Pipeline(
@@ -155,14 +161,15 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         greeting = await gate.pool.start()
         gate.pipeline = gate.make_pipeline(greeting)
         await recover(gate)
+        await asyncio.to_thread(gate.spool.open)
+        stack.push_async_callback(gate.spool.close)
         gate.keeper.on_kept = gate.pipeline.wake
         await stack.enter_async_context(background(gate.pipeline.run()))
         await stack.enter_async_context(background(gate.delivery.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
         await stack.enter_async_context(serving_http(gate))
-        await gate.listener.start()
+        await start_listener(gate)
         stack.push_async_callback(gate.listener.stop)
-        gate.dicom_port = gate.listener.port
         log.info(
             "gate started",
             port=gate.dicom_port,
@@ -173,12 +180,33 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
 
 
 async def recover(gate: Gate) -> None:
-    """Take over what an earlier gate left: its claims, and files that no row names."""
+    """Take over what an earlier gate left: its claims, and files that no row names.
+
+    Before the spool opens, since an open spool holds empty files ready for what will come.
+    """
     owner = gate.pipeline.owner
     await gate.database.write(lambda tx: tx.objects.release_all_of_other_owners(owner))
     known = await gate.database.read(lambda tx: tx.objects.spool_names())
-    for orphan in await asyncio.to_thread(gate.spool.orphans, known):
-        await asyncio.to_thread(gate.spool.remove, orphan)
+    await asyncio.to_thread(gate.spool.sweep, known)
+    await asyncio.to_thread(shutil.rmtree, gate.upload_dir, ignore_errors=True)
+    gate.upload_dir.mkdir()
+
+
+async def start_listener(gate: Gate) -> None:
+    """Open the DICOM port.
+
+    Raises:
+        GateError: the port is taken, or the address is not ours.
+    """
+    listener = gate.settings.listener
+    try:
+        await gate.listener.start()
+    except OSError as error:
+        raise GateError(
+            f"DICOM port {listener.port} on {listener.host}: {error.strerror}; stop what holds it "
+            "or set listener.port (0 picks a free one)"
+        ) from error
+    gate.dicom_port = gate.listener.port
 
 
 def make_housekeeping(gate: Gate) -> Housekeeping:
@@ -216,6 +244,8 @@ async def serving_http(gate: Gate) -> AsyncIterator[None]:
         metrics=gate.metrics,
         readiness=gate.readiness,
         started_at=gate.started_at,
+        upload_dir=gate.upload_dir,
+        on_change=gate.tell,
     )
     listening = listen(http)
     gate.http_port = listening.getsockname()[1]
@@ -236,6 +266,7 @@ async def serving_http(gate: Gate) -> AsyncIterator[None]:
         await started(server, task)
         yield
     finally:
+        ports.closing.set()
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
         listening.close()

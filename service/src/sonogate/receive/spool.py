@@ -83,8 +83,8 @@ class Spool:
         """Return the free room of the spool's disk, at most a second old."""
         now = time.monotonic()
         if now - self._looked_at > FREE_ROOM_SECONDS:
-            self._looked_at = now
             self._free_bytes = free_bytes_of(self.folder)
+            self._looked_at = now
         return self._free_bytes
 
     def require_room(self) -> None:
