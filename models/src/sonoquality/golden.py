@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from sonoquality.arrays import Luma, Mask
 from sonoquality.model import QualityModel
@@ -20,30 +21,32 @@ from sonoquality.zoo import GOLDEN_FILE
 QUALITY_TOLERANCE = 0.2
 BADNESS_TOLERANCE = 0.02
 
+#: dB from black to white.
+DISPLAY_RANGE = 60.0
+
 Picture = NDArray[np.uint8]
+Plane = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phantom:
-    """A picture made by a formula: layers, grains and a tint, inside a fan or a rectangle."""
+    """A picture made by a formula: layers, cysts, speckle and a tint, in a fan or a rectangle."""
 
     name: str
     width: int
     height: int
-    fan: bool
-    depth_loss: float  #: grey lost from top to bottom, [0, 1]
-    grain: float  #: strength of the speckle, [0, 1]
+    fan: bool = False
+    loss: float = 6.0  #: dB lost from top to bottom
+    blur: float = 1.0  #: px, of the speckle's size along the beam; twice as much across
     title: bool = False  #: a bright text-like strip across the scan, masked as overlay
 
     def picture(self) -> Picture:
         """Return (height, width, 3) RGB; the tint makes the order of channels matter."""
         y, x = np.mgrid[: self.height, : self.width].astype(np.float64)
-        grey = 0.42 + 0.16 * np.sin(y / 17.0 + np.sin(x / 41.0)) - self.depth_loss * y / self.height
-        grey += 0.10 * np.sin(x / 9.0) * np.sin(y / 5.0)
-        grey += self.grain * (_hash(x, y) - 0.5)
-        grey = np.where(self.overlay(), 1.0, np.where(self._inside(x, y), grey, 0.0))
-        tint = np.array([1.0, 0.86, 0.55])
-        rgb = np.round(255.0 * np.clip(grey[..., None] * tint, 0.0, 1.0))
+        echo = self._structure(x, y) - self.loss * y / self.height + self._speckle(x, y)
+        grey = np.where(self._inside(x, y), np.clip(1.0 + echo / DISPLAY_RANGE, 0.0, 1.0), 0.0)
+        grey = np.where(self.overlay(), 1.0, grey)
+        rgb = np.round(255.0 * grey[..., None] * np.array([1.0, 0.86, 0.55]))
         picture: Picture = rgb.astype(np.uint8)
         return picture
 
@@ -55,7 +58,28 @@ class Phantom:
             overlay[top : top + 24 : 2, self.width // 4 : 3 * self.width // 4 : 3] = True
         return overlay
 
-    def _inside(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
+    def _structure(self, x: Plane, y: Plane) -> Plane:
+        """Return echo strength in dB: bent layers, bright seams between them, and two cysts."""
+        depth = y + 14.0 * np.sin(x / 67.0)
+        echo = -26.0 + 6.0 * np.sin(depth / 29.0) + 4.0 * np.sin(depth / 11.0 + x / 90.0)
+        echo += 14.0 * np.exp(-(((depth % 83.0) - 40.0) ** 2) / 6.0)
+        for across, down, radius in ((0.3, 0.45, 0.09), (0.68, 0.6, 0.06)):
+            away = np.hypot(x - across * self.width, y - down * self.height)
+            echo = np.where(away < radius * self.width, echo - 22.0, echo)
+        strength: Plane = echo
+        return strength
+
+    def _speckle(self, x: Plane, y: Plane) -> Plane:
+        """Return fully developed speckle in dB: the amplitude of smoothed complex noise."""
+        parts = [
+            ndimage.gaussian_filter(_noise(x, y, salt) - 0.5, (self.blur, 2.0 * self.blur))
+            for salt in (1, 2)
+        ]
+        amplitude = np.hypot(*parts)
+        speckle: Plane = 20.0 * np.log10(amplitude / amplitude.mean() + 1e-3)
+        return speckle
+
+    def _inside(self, x: Plane, y: Plane) -> Mask:
         if not self.fan:
             return np.ones(x.shape, dtype=np.bool_)
         across, down = x - self.width / 2.0, y + 0.15 * self.height
@@ -66,19 +90,21 @@ class Phantom:
 
 
 PHANTOMS = (
-    Phantom(name="rectangle", width=448, height=336, fan=False, depth_loss=0.1, grain=0.3),
-    Phantom(name="fan", width=640, height=480, fan=True, depth_loss=0.1, grain=0.3),
-    Phantom(name="faded", width=800, height=600, fan=False, depth_loss=0.45, grain=0.1),
-    Phantom(name="small", width=240, height=200, fan=False, depth_loss=0.1, grain=0.3),
-    Phantom(name="titled", width=448, height=448, fan=False, depth_loss=0.1, grain=0.3, title=True),
+    Phantom(name="rectangle", width=448, height=336),
+    Phantom(name="fan", width=640, height=480, fan=True, blur=1.4),
+    Phantom(name="faded", width=800, height=600, loss=40.0, blur=1.6),
+    Phantom(name="small", width=240, height=200),
+    Phantom(name="titled", width=448, height=448, title=True),
 )
 
 
-def _hash(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def _noise(x: Plane, y: Plane, salt: int) -> Plane:
     """Return noise in [0, 1) from integer arithmetic alone, the same on every machine."""
-    n = x.astype(np.int64) * 73856093 ^ y.astype(np.int64) * 19349663
-    n = (n ^ (n >> 13)) * 1274126177 & 0xFFFFFFFF
-    return ((n ^ (n >> 16)) & 0xFFFF) / 65536.0
+    n = x.astype(np.int64) * 73856093 ^ y.astype(np.int64) * 19349663 ^ salt * 83492791
+    for _ in range(2):
+        n = (n ^ (n >> 15)) * 1274126177 & 0xFFFFFFFF
+    noise: Plane = ((n ^ (n >> 16)) & 0xFFFF) / 65536.0
+    return noise
 
 
 def inputs_of(phantom: Phantom) -> tuple[Luma, Mask, Mask]:

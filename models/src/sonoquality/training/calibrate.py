@@ -1,7 +1,7 @@
 """Turn badness into quality: four anchors per number of windows, from groups outside the fit."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,11 @@ PHYSICS = tuple(name for name, operator in degrade.OPERATORS.items() if operator
 QUALITY = (90.0, 75.0, 45.0, 5.0)
 CLEAN_QUANTILES = (0.5, 0.85, 0.97)
 BINS = (2, 6, 99)
-#: Fewer images in a bin than this do not place its anchors: all images together do.
-LEAST_IMAGES = 30
+#: Fewer clean images than this do not place the anchors of a bin: the bin before lends its own.
+LEAST_IMAGES = 100
 GROSS = 5
 #: Side, in px, of the pieces that show how small scans score.
-PIECE = (250, 290)
+PIECE = (236, 344)
 
 Score = Callable[[Luma, Mask], tuple[float, int]]
 """Badness and number of windows of one image."""
@@ -69,13 +69,17 @@ def _views(luma: Luma, mask: Mask, seed: int) -> Iterator[tuple[Luma, Mask]]:
 
 
 def anchors_of(scored: list[Sample]) -> tuple[Anchors, ...]:
-    """Place the anchors of every bin of window counts."""
+    """Place the anchors of every bin of window counts.
+
+    A bin with too few clean images has those of the bin before it, the first those of all images.
+    """
     lower = 0
-    found = []
+    found: list[Anchors] = []
     for upper in BINS:
         inside = [s for s in scored if lower < s.n_windows <= upper]
         enough = sum(not s.gross for s in inside) >= LEAST_IMAGES
-        found.append(_anchors(inside if enough else scored, upper))
+        own = _anchors(inside if enough else scored, upper)
+        found.append(own if enough or not found else replace(found[-1], max_windows=upper))
         lower = upper
     return tuple(found)
 

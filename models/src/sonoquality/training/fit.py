@@ -27,8 +27,8 @@ from sonoquality.zoo import CARD_FILE, GOLDEN_FILE, MODEL_FILE, PARENT_FILE
 NAME, VERSION = "dct-manifold", "1.0.0"
 TOKENS_PER_WINDOW = 12
 TAIL_SHARE, TAIL_WEIGHT = 0.15, 0.25
-#: Block badness of this clean quantile is shown half as bad as can be.
-HEAT_QUANTILE = 0.985
+#: Block badness of this clean quantile is shown as bad as can be.
+HEAT_QUANTILE = 0.95
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how many are done, and how many there are."""
@@ -71,11 +71,11 @@ def _fit_manifolds(rows: Sequence[Row], recipe: FitRecipe, progress: Progress) -
     window = fit_manifold(np.concatenate(windows), recipe)
     block_tokens = np.concatenate(tokens)
     block = fit_manifold(block_tokens, recipe)
-    half = float(np.quantile(block.badness(block_tokens), HEAT_QUANTILE))
+    full = float(np.quantile(block.badness(block_tokens), HEAT_QUANTILE))
     return Fitted(
         window=window,
         block=block,
-        heat_full=round(2.0 * half, 3),
+        heat_full=round(full, 3),
         n_windows=sum(map(len, windows)),
     )
 
