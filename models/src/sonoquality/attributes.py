@@ -148,23 +148,24 @@ def _shadow_cells(grid: BeamGrid, silent: Mask) -> Mask:
 
 def _percentile(rows: UnitImage, q: float) -> UnitImage:
     """Percentile over each row's finite cells; 0 for a row without any."""
-    filled = [
-        np.percentile(row[np.isfinite(row)], q) if np.isfinite(row).any() else 0.0 for row in rows
-    ]
-    return np.asarray(filled, np.float32)
+    in_order = np.sort(rows, axis=1)  # NaN goes last
+    n_finite = np.isfinite(rows).sum(axis=1)
+    place = np.maximum((n_finite - 1) * (q / 100), 0).round().astype(np.intp)
+    value = np.take_along_axis(in_order, place[:, None], axis=1)[:, 0]
+    return np.where(n_finite > 0, value, 0).astype(np.float32)
 
 
 def _attenuated(grid: BeamGrid, silent: Mask) -> AttributeMeasure:
     """Share of the depth that lies below the last lit row, while the upper part has echoes."""
     rows = _percentile(np.where(silent, np.nan, grid.grey), 60)
     smooth = ndimage.uniform_filter1d(rows, 3, mode="nearest")
-    lit = np.flatnonzero(smooth > 0.09)
+    lit = np.flatnonzero(smooth > 0.10)
     top = float(smooth[: int(0.4 * N_DEPTHS)].max())
     if len(lit) == 0 or top < 0.15:
         return AttributeMeasure(0.0)
     lost = (N_DEPTHS - 1 - int(lit[-1])) / N_DEPTHS
     cells = np.broadcast_to((np.arange(N_DEPTHS) > lit[-1])[:, None], (N_DEPTHS, N_BEAMS))
-    return _boxed(grid, cells, ramp(lost, 0.35, 0.65))
+    return _boxed(grid, cells, ramp(lost, 0.35, 0.62))
 
 
 def _too_dark(grid: BeamGrid, silent: Mask, shadow: Mask) -> AttributeMeasure:
@@ -196,11 +197,12 @@ def _texture(frame: Luma, seen: Mask, heat: UnitImage | None) -> dict[str, Attri
     lit &= (middle > 1.3 * ECHO_LEVEL) & (middle < 0.9)
     if lit.sum() < 400:
         return {}
-    fine = float(np.abs(small - middle)[lit].mean()) / _positive(np.abs(middle - wide)[lit].mean())
-    grain = float(np.median(np.abs(grey - small)[lit]))
-    step = float(np.abs(np.diff(grey, axis=1))[lit[:, 1:]].mean())
-    lateral = step / _positive(np.abs(grey[:, 4:] - grey[:, :-4])[lit[:, 4:]].mean())
-    blurred = 0.5 * (ramp(lateral, 0.285, 0.255) + ramp(fine, 0.80, 0.60))
+    fine = float(np.abs(small - middle)[lit].mean()) / max(
+        float(np.abs(middle - wide)[lit].mean()), 1e-6
+    )
+    grain = float(np.median(np.abs(grey - small)[lit][::4]))
+    one, two, eight = (_step(grey, lit, pixels) for pixels in (1, 2, 8))
+    blurred = 0.5 * (ramp(one / two, 0.518, 0.503) + ramp(one / eight, 0.172, 0.135))
     noisy = min(ramp(fine, 1.28, 1.60), ramp(grain, 0.010, 0.018))
     box = None if heat is None else _worst_box(heat, seen)
     return {
@@ -209,8 +211,9 @@ def _texture(frame: Luma, seen: Mask, heat: UnitImage | None) -> dict[str, Attri
     }
 
 
-def _positive(value: float | np.floating[np.typing.NBitBase]) -> float:
-    return max(float(value), 1e-6)
+def _step(grey: UnitImage, lit: Mask, pixels: int) -> float:
+    """Mean change of grey over a distance across the picture; of a blurred one it grows evenly."""
+    return max(float(np.abs(grey[:, pixels:] - grey[:, :-pixels])[lit[:, pixels:]].mean()), 1e-6)
 
 
 def _at_working_scale(frame: Luma, seen: Mask) -> tuple[UnitImage, Mask]:
@@ -231,7 +234,7 @@ def _worst_box(heat: UnitImage, seen: Mask) -> Box | None:
     """Return the (x, y, width, height) around the largest part of the worst 15 % of a heat map."""
     if not seen.any() or float(np.ptp(heat[seen])) == 0:
         return None
-    worst = seen & (heat >= np.percentile(heat[seen], 85))
+    worst = seen & (heat > 0) & (heat >= float(np.percentile(heat[seen], 85)))
     labels, n_parts = ndimage.label(worst)
     if n_parts == 0:
         return None
