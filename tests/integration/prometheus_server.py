@@ -39,6 +39,15 @@ class Prometheus:
         result: list[dict[str, Any]] = self.get("query", query=expr, **when)["result"]
         return result
 
+    def values(self, expr: str, at: float | None = None) -> dict[tuple[str, ...], float]:
+        """Evaluate an expression and key each value by its label values, in order of label."""
+        return {
+            tuple(series["metric"][label] for label in sorted(series["metric"])): float(
+                series["value"][1]
+            )
+            for series in self.ask(expr, at)
+        }
+
     def wait_for(self, metric: str, value: float, seconds: float = 15.0) -> float:
         """Wait until a metric was scraped at a value; return the time of that scrape."""
         deadline = time.monotonic() + seconds
@@ -97,11 +106,11 @@ def free_port() -> int:
         return port
 
 
-def as_grafana_asks(expr: str) -> str:
+def as_grafana_asks(expr: str, range_ms: int = RANGE_SECONDS * 1000) -> str:
     """Put in what Grafana would for its variables: everything chosen, one minute."""
     for variable, value in {
-        "$__range": f"{RANGE_SECONDS}s",
-        "$__rate_interval": f"{RANGE_SECONDS}s",
+        "$__range": f"{range_ms}ms",
+        "$__rate_interval": f"{range_ms}ms",
         "$calling_ae": ".*",
         "$exam_type": ".*",
     }.items():

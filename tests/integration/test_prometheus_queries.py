@@ -66,12 +66,7 @@ class Scraped:
 
     def values(self, expr: str) -> dict[tuple[str, ...], float]:
         """Evaluate and key each value by its label values."""
-        return {
-            tuple(series["metric"][label] for label in sorted(series["metric"])): float(
-                series["value"][1]
-            )
-            for series in self.ask(expr)
-        }
+        return self.prometheus.values(as_grafana_asks(expr), self.at)
 
 
 @pytest.fixture(scope="module")
