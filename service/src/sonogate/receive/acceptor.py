@@ -1,11 +1,9 @@
 """What all associations of one listener share."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
-
-from pynetdicom.presentation import PresentationContext
 
 from sonogate.domain.ports import Keeper
 from sonogate.observe.metrics import Metrics
@@ -39,7 +37,7 @@ class Acceptor:
     spool: Spool
     keeper: Keeper
     metrics: Metrics
-    contexts: Mapping[str, PresentationContext]  #: by abstract syntax
+    contexts: Mapping[str, Container[str]]  #: transfer syntaxes by abstract syntax
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(RECEIVE_BUFFER_BYTES)))
     n_associations: int = 0  #: established now
     connections: set[Stoppable] = field(default_factory=set)

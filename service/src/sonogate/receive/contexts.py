@@ -1,13 +1,10 @@
 """What the acceptor accepts: SOP classes (PS3.4 Annex B) and transfer syntaxes (PS3.5 Annex A)."""
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from typing import Final
 
 from pydicom._uid_dict import UID_dictionary
-from pydicom.uid import UID
 from pynetdicom import AllStoragePresentationContexts
-from pynetdicom.presentation import PresentationContext
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 
@@ -40,13 +37,13 @@ NOT_STORAGE: Final = frozenset(
 )
 
 UNCOMPRESSED: Final = (
-    "1.2.840.10008.1.2.1",  # Explicit VR Little Endian: keeps the VR of private attributes
+    "1.2.840.10008.1.2.1",  # Explicit VR Little Endian
     "1.2.840.10008.1.2",  # Implicit VR Little Endian
     "1.2.840.10008.1.2.2",  # Explicit VR Big Endian
 )
 
 TRANSFER_SYNTAXES: Final = (
-    *UNCOMPRESSED[:2],
+    *UNCOMPRESSED,
     "1.2.840.10008.1.2.5",  # RLE Lossless
     "1.2.840.10008.1.2.4.70",  # JPEG Lossless, first-order prediction
     "1.2.840.10008.1.2.4.57",  # JPEG Lossless
@@ -56,7 +53,6 @@ TRANSFER_SYNTAXES: Final = (
     "1.2.840.10008.1.2.4.201",  # HTJ2K Lossless
     "1.2.840.10008.1.2.4.202",  # HTJ2K Lossless RPCL
     "1.2.840.10008.1.2.4.110",  # JPEG XL Lossless
-    UNCOMPRESSED[2],
     "1.2.840.10008.1.2.4.111",  # JPEG XL JPEG Recompression
     "1.2.840.10008.1.2.4.50",  # JPEG Baseline
     "1.2.840.10008.1.2.4.51",  # JPEG Extended
@@ -82,10 +78,9 @@ TRANSFER_SYNTAXES: Final = (
     "1.2.840.10008.1.2.4.107",  # HEVC/H.265 Main Profile
     "1.2.840.10008.1.2.4.108",  # HEVC/H.265 Main 10 Profile
 )
-"""In order of preference within one presentation context: a cart with a choice loses nothing.
+"""`.1` after a video syntax is its fragmentable form.
 
-No Deflated: a data set that inflates without bound is a bomb. `.1` after a video syntax is its
-fragmentable form.
+No Deflated: a data set that inflates without bound is a bomb.
 """
 
 
@@ -100,24 +95,7 @@ def storage_sop_classes(extra: Iterable[str] = ()) -> frozenset[str]:
     return frozenset((listed | spoken | {*ULTRASOUND_SOP_CLASSES, *extra}) - NOT_STORAGE)
 
 
-def supported_contexts(extra: Iterable[str] = ()) -> Mapping[str, PresentationContext]:
-    """Return what to hold a request against: a presentation context by abstract syntax.
-
-    Roles are left to the default (PS3.7 D.3.3.4): the requestor is the SCU, we are the SCP.
-    """
-    storage = _template(TRANSFER_SYNTAXES)
-    contexts = {uid: _of(storage, uid) for uid in storage_sop_classes(extra)}
-    contexts[VERIFICATION] = _of(_template(UNCOMPRESSED), VERIFICATION)
-    return contexts
-
-
-def _template(transfer_syntaxes: Iterable[str]) -> PresentationContext:
-    context = PresentationContext()
-    context.transfer_syntax = [UID(uid) for uid in transfer_syntaxes]
-    return context
-
-
-def _of(template: PresentationContext, abstract_syntax: str) -> PresentationContext:
-    context = copy(template)  # shares the list of transfer syntaxes, which is slow to validate
-    context.abstract_syntax = UID(abstract_syntax)
-    return context
+def supported_contexts(extra: Iterable[str] = ()) -> Mapping[str, frozenset[str]]:
+    """Return the transfer syntaxes accepted for each abstract syntax."""
+    storage = dict.fromkeys(storage_sop_classes(extra), frozenset(TRANSFER_SYNTAXES))
+    return {**storage, VERIFICATION: frozenset(UNCOMPRESSED)}

@@ -1,8 +1,10 @@
 """Answer an A-ASSOCIATE-RQ (PS3.7 Annex D, PS3.8 section 9.3) with pynetdicom's PDU items."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from enum import IntEnum
 
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
@@ -13,7 +15,7 @@ from pynetdicom.pdu_primitives import (
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
 )
-from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+from pynetdicom.presentation import PresentationContext
 
 from sonogate.domain.identity import AETitle
 from sonogate.receive.admission import Applicant, Rejection
@@ -22,6 +24,14 @@ from sonogate.receive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VER
 from sonogate.receive.upper_layer import AbortReason, ProtocolViolationError
 
 _PDU_HEADER = b"\x01\x00"
+
+
+class ContextResult(IntEnum):
+    """What became of a proposed presentation context (PS3.8 Table 9-18)."""
+
+    ACCEPTANCE = 0
+    ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
+    TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +77,21 @@ def read_associate_rq(body: bytes, peer_address: str) -> AssociateRequest:
 
 
 def accept(
-    request: AssociateRequest, supported: Mapping[str, PresentationContext], max_pdu_bytes: int
+    request: AssociateRequest, supported: Mapping[str, Container[str]], max_pdu_bytes: int
 ) -> Acceptance:
     """Negotiate the presentation contexts and write the A-ASSOCIATE-AC.
 
     Args:
         request: What the peer proposed.
-        supported: What we accept, by abstract syntax.
+        supported: The transfer syntaxes we accept, by abstract syntax.
         max_pdu_bytes: Largest P-DATA-TF we take.
 
     Raises:
         ProtocolViolationError: The proposal can't be answered.
     """
     proposed = request.primitive.presentation_context_definition_list
-    wanted = {str(context.abstract_syntax) for context in proposed}
-    ours = [supported[uid] for uid in wanted if uid in supported]
     with _hostile_bytes():
-        results, _roles = negotiate_as_acceptor(proposed, ours, {})
+        results = [_result_of(context, supported) for context in proposed]
         pdu = _associate_ac(request.primitive, results, max_pdu_bytes)
     return Acceptance(
         pdu=pdu,
@@ -93,9 +101,26 @@ def accept(
                 transfer_syntax=str(context.transfer_syntax[0]),
             )
             for context in results
-            if context.result == 0
+            if context.result == ContextResult.ACCEPTANCE
         },
     )
+
+
+def _result_of(
+    proposed: PresentationContext, supported: Mapping[str, Container[str]]
+) -> PresentationContext:
+    """Take the sender's first syntax that we take: nothing is converted for our sake."""
+    result = copy(proposed)
+    syntaxes = supported.get(str(proposed.abstract_syntax))
+    taken = [uid for uid in proposed.transfer_syntax if syntaxes and str(uid) in syntaxes]
+    result.transfer_syntax = (taken or proposed.transfer_syntax)[:1]
+    if syntaxes is None:
+        result.result = ContextResult.ABSTRACT_SYNTAX_NOT_SUPPORTED
+    elif taken:
+        result.result = ContextResult.ACCEPTANCE
+    else:
+        result.result = ContextResult.TRANSFER_SYNTAXES_NOT_SUPPORTED
+    return result
 
 
 def reject(rejection: Rejection) -> bytes:

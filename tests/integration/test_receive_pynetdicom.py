@@ -1,0 +1,192 @@
+"""pynetdicom's requestor over a real association: what is answered, and what is on disk by then."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
+from pynetdicom import AE
+from pynetdicom.association import Association
+from pynetdicom.sop_class import UltrasoundImageStorage, Verification
+
+from sonogate.errors import SpoolFullError
+from tests.service.receive.door import Door, eventually, open_door
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Door]:
+    """A listener on a free port."""
+    async with open_door(tmp_path) as door:
+        yield door
+
+
+def instance(uid: str | None = None, *, text: str = "") -> Dataset:
+    """A small instance; other text makes other bytes."""
+    ds = Dataset()
+    ds.SOPClassUID = UltrasoundImageStorage
+    ds.SOPInstanceUID = UID(uid or generate_uid())
+    ds.StudyInstanceUID = generate_uid(entropy_srcs=["study"])
+    ds.ImageComments = text
+    ds.PixelData = bytes(1000)
+    ds["PixelData"].VR = "OB"
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    return ds
+
+
+def associate(port: int) -> Association:
+    """Open an association, blocking."""
+    ae = AE(ae_title="CART")
+    ae.add_requested_context(UltrasoundImageStorage, ExplicitVRLittleEndian)
+    ae.add_requested_context(Verification)
+    assoc = ae.associate("127.0.0.1", port, ae_title="SONOGATE")
+    assert assoc.is_established
+    return assoc
+
+
+def push(port: int, *instances: Dataset) -> list[int]:
+    """Send instances over one association and return their statuses, blocking."""
+    assoc = associate(port)
+    try:
+        return [assoc.send_c_store(ds).Status for ds in instances]
+    finally:
+        assoc.release()
+
+
+async def test_objects_are_acknowledged_and_kept(door: Door) -> None:
+    """Each Success has its row and its file; provenance is the association's."""
+    statuses = await asyncio.to_thread(push, door.port, instance(), instance(), instance())
+
+    assert [0, 0, 0] == statuses
+    assert len(door.keeper.rows) == len(door.files()) == 3
+    provenance = door.keeper.rows[0].provenance
+    assert ("CART", "SONOGATE", "127.0.0.1") == (
+        provenance.calling_ae,
+        provenance.called_ae,
+        provenance.peer_address,
+    )
+    assert door.count("sonogate_received_total", calling_ae="CART", result="kept") == 3
+
+
+async def test_success_waits_for_the_row(door: Door) -> None:
+    """While the commit is held up no Success goes out; the file is durable by then already."""
+    door.keeper.gate.clear()
+    pushing = asyncio.create_task(asyncio.to_thread(push, door.port, instance()))
+    await eventually(lambda: len(door.files()) == 1)
+    await asyncio.sleep(0.3)
+    answered_early = pushing.done()
+    door.keeper.gate.set()
+
+    assert not answered_early
+    assert [0] == await pushing
+
+
+async def test_the_same_bytes_again_are_idempotent(door: Door) -> None:
+    """A cart that repeats itself is told Success; one file and one row remain."""
+    ds = instance()
+
+    assert [0, 0] == await asyncio.to_thread(push, door.port, ds, ds)
+    assert len(door.keeper.rows) == len(door.files()) == 1
+    assert door.count("sonogate_received_total", calling_ae="CART", result="duplicate") == 1
+
+
+async def test_other_bytes_under_the_same_uid_are_a_conflict(door: Door) -> None:
+    """Both are kept and acknowledged, and the conflict is counted."""
+    one, other = instance("1.2.3", text="one"), instance("1.2.3", text="other")
+
+    assert [0, 0] == await asyncio.to_thread(push, door.port, one, other)
+    assert len(door.keeper.rows) == len(door.files()) == 2
+    assert door.count("sonogate_received_total", calling_ae="CART", result="conflict") == 1
+
+
+async def test_a_full_disk_is_answered_and_the_association_goes_on(tmp_path: Path) -> None:
+    """0xA700 for each object, and C-ECHO still works on the same association."""
+
+    def push_then_echo(port: int) -> list[int]:
+        assoc = associate(port)
+        statuses = [assoc.send_c_store(instance()).Status for _ in range(2)]
+        statuses.append(assoc.send_c_echo().Status)
+        assoc.release()
+        return statuses
+
+    async with open_door(tmp_path, min_free_bytes=2**62) as door:
+        assert [0xA700, 0xA700, 0] == await asyncio.to_thread(push_then_echo, door.port)
+        assert door.files() == []
+        assert door.count("sonogate_received_total", calling_ae="CART", result="refused") == 2
+
+
+async def test_a_refused_row_is_answered_and_its_file_goes(door: Door) -> None:
+    """A backlog that is full answers 0xA700; after it drained the same object is kept."""
+    ds = instance()
+    door.keeper.error = SpoolFullError()
+    assert [0xA700] == await asyncio.to_thread(push, door.port, ds)
+    assert door.files() == []
+
+    door.keeper.error = None
+    assert [0] == await asyncio.to_thread(push, door.port, ds)
+
+
+async def test_a_fault_of_ours_is_no_success(door: Door) -> None:
+    """An error nobody expected is a processing failure; the file waits for the sweep."""
+    door.keeper.error = RuntimeError("bug")
+
+    assert [0x0110] == await asyncio.to_thread(push, door.port, instance())
+    assert len(door.files()) == 1
+
+
+async def test_an_object_over_its_budget_is_refused(tmp_path: Path) -> None:
+    """The object is read to its end and dropped; the next one is kept."""
+    async with open_door(tmp_path, max_object_bytes=2000) as door:
+        big, small = instance(text="x" * 5000), instance()
+
+        assert [0xA700, 0] == await asyncio.to_thread(push, door.port, big, small)
+        assert len(door.files()) == 1
+
+
+async def test_one_association_too_many_is_told_to_wait(tmp_path: Path) -> None:
+    """Beyond max_associations the rejection is transient; a place freed is given away again."""
+
+    def one_too_many(port: int) -> tuple[int, int, int]:
+        first = associate(port)
+        ae = AE()
+        ae.add_requested_context(Verification)
+        second = ae.associate("127.0.0.1", port)
+        assert second.is_rejected
+        first.release()
+        rejection = second.acceptor.primitive
+        return rejection.result, rejection.result_source, rejection.diagnostic
+
+    async with open_door(tmp_path, max_associations=1) as door:
+        assert (2, 3, 2) == await asyncio.to_thread(one_too_many, door.port)
+        assert [0] == await asyncio.to_thread(push, door.port, instance())
+
+
+async def test_carts_do_not_wait_for_one_another(door: Door) -> None:
+    """Four associations push at once; every object is kept once."""
+    batches = [[instance() for _ in range(10)] for _ in range(4)]
+    answers = await asyncio.gather(
+        *(asyncio.to_thread(push, door.port, *batch) for batch in batches)
+    )
+
+    assert [[0] * 10] * 4 == list(answers)
+    assert len({row.sop_instance_uid for row in door.keeper.rows}) == len(door.files()) == 40
+
+
+async def test_stopping_answers_what_is_under_way_and_aborts_what_is_idle(door: Door) -> None:
+    """An object whose commit is still running is acknowledged before its association ends."""
+    idle = await asyncio.to_thread(associate, door.port)
+    door.keeper.gate.clear()
+    pushing = asyncio.create_task(asyncio.to_thread(push, door.port, instance()))
+    await eventually(lambda: len(door.files()) == 1)
+    stopping = asyncio.create_task(door.listener.stop())
+    await asyncio.sleep(0.2)
+    door.keeper.gate.set()
+
+    assert [0] == await pushing
+    await stopping
+    await eventually(lambda: idle.is_aborted)
+    assert door.listener.n_associations == 0
