@@ -22,6 +22,7 @@ STORAGE = "1.2.840.10008.5.1.4.1.1."
 
 
 def reason(path: Path, media_type: MediaType = MediaType.DICOM) -> str:
+    """Return why an object is not judged."""
     with pytest.raises(NotApplicableError) as caught:
         read_frames(open_object(path, media_type), 8)
     return caught.value.code
@@ -88,6 +89,7 @@ def test_a_small_scan_is_not_graded(make_object: "MakeObject") -> None:
 
 
 def page(paper: int, ink: int) -> NDArray[np.uint8]:
+    """Print a page of measurements."""
     image = Image.new("L", (640, 480), paper)
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(16)
     for y in range(20, 440, 40):

@@ -201,12 +201,11 @@ def explicit(group: int, element: int, vr: bytes, value: bytes, length: int | No
 START = explicit(0x0008, 0x0016, b"UI", b"1.2.840.10008.5.1.4.1.1.6.1\0")
 
 
-@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("tag", [(0x0008, 0x1115), (0x0009, 0x1001)])
 def test_a_sequence_nested_ten_thousand_deep_is_undecodable(
-    private: bool, tmp_path: Path, recwarn: pytest.WarningsRecorder
+    tag: tuple[int, int], tmp_path: Path
 ) -> None:
     """Recursion ends at Python's own limit, as an error of ours, and in little time."""
-    tag = (0x0009, 0x1001) if private else (0x0008, 0x1115)
     nest = explicit(*tag, b"SQ", b"", 0xFFFFFFFF) + b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
     opened = opened_bytes(tmp_path, START + nest * 10_000)
 
@@ -276,4 +275,4 @@ def test_reasons_never_quote_a_value(
 
     with pytest.raises(UndecodableError) as caught:
         read_frames(open_dicom(path), 8)
-    assert "Do" not in str(caught.value).replace("Do ", "")
+    assert "Do" not in str(caught.value)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sonogate.read.overlay import coloured, find_overlay
+from sonogate.read.overlay import Overlay, coloured, find_overlay
 from sonogate.read.sector import find_sector
 from tests.service.read.conftest import phantom
 
@@ -36,10 +36,12 @@ def drawn(picture: NDArray[np.uint8], draw: str, **where: int) -> NDArray[np.boo
     elif draw == "box":
         pen.rectangle((x, y, x + 150, y + 100), outline=255)
     picture[:] = np.asarray(image)
-    return picture != before
+    changed: NDArray[np.bool_] = picture != before
+    return changed
 
 
-def find(picture: NDArray[np.uint8], colour: NDArray[np.bool_] | None = None):  # type: ignore[no-untyped-def]
+def find(picture: NDArray[np.uint8], colour: NDArray[np.bool_] | None = None) -> Overlay:
+    """Find the overlay of a still."""
     colour = np.zeros(picture.shape, np.bool_) if colour is None else colour
     return find_overlay(picture, picture, colour, max(picture.shape))
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 def written(path: Path, image: Image.Image, media_type: MediaType) -> Path:
+    """Save a picture."""
     image.save(
         path,
         media_type.value.split("/")[1],
@@ -98,6 +99,7 @@ def test_a_picture_bomb_is_undecodable(tmp_path: Path) -> None:
 
 
 def with_text(grey: NDArray[np.uint8], *lines: tuple[int, int]) -> NDArray[np.uint8]:
+    """Write a patient's name on a picture."""
     image = Image.fromarray(grey)
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(16)
     for x, y in lines:
@@ -106,6 +108,7 @@ def with_text(grey: NDArray[np.uint8], *lines: tuple[int, int]) -> NDArray[np.ui
 
 
 def thumbnail(path: Path) -> NDArray[np.uint8]:
+    """Make an object's thumbnail."""
     stack = read_frames(open_object(path, MediaType.DICOM), 8)
     with Image.open(BytesIO(thumbnail_png(stack, 0))) as image:
         assert "L" == image.mode
@@ -141,7 +144,8 @@ def test_fingerprints_see_the_view_and_not_the_calipers(
         stack = read_frames(open_dicom(make_object(picture, name=name)), 8)
         cells = np.frombuffer(fingerprint(stack, 0), np.uint8).astype(float)
         assert 32 * 32 == cells.size
-        return cells - cells.mean()
+        centred: NDArray[np.float64] = cells - cells.mean()
+        return centred
 
     def likeness(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
         return float((a @ b) / np.sqrt((a @ a) * (b @ b)))

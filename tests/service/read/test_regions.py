@@ -37,6 +37,7 @@ def dataset(*regions: tuple[tuple[int, int], Rectangle]) -> Dataset:
 
 
 def chosen(*regions: tuple[tuple[int, int], Rectangle]) -> Sequence[Region]:
+    """Choose in a frame of 800 by 600."""
     return b_mode_regions(declared_regions(dataset(*regions), 600, 800))
 
 

@@ -46,6 +46,7 @@ def rows(shared_dir: Path) -> list[Row]:
 
 
 def outcome(path: Path) -> FrameStack | str:
+    """Read an object, or say why it is not judged."""
     try:
         return read_frames(open_object(path, MediaType.DICOM), 8)
     except NotApplicableError as error:

@@ -16,8 +16,8 @@ from sonogate.errors import UndecodableError
 CHANNELS = ("Red", "Green", "Blue")
 MAX_ENTRIES = 65_536
 DISCRETE, LINEAR, INDIRECT = 0, 1, 2
-#: Segments an indirect one may repeat; the standard allows no nesting.
-MAX_SEGMENTS = 65_536
+#: A table of real use has a few dozen segments.
+MAX_SEGMENTS = 4096
 
 Words = NDArray[np.uint16]
 
@@ -105,37 +105,41 @@ def _bytes_of(words: Words) -> Words:
 
 def _expand(words: Words, n_entries: int) -> Words:
     """Expand the segments of a segmented table (PS3.3 C.7.9.2)."""
-    expanded: list[int] = []
+    expanded: list[Words] = []
     at = 0
-    for _ in range(MAX_SEGMENTS):
-        if at + 2 > len(words) or len(expanded) >= n_entries:
-            break
+    while at + 2 <= len(words) and _n_expanded(expanded) < n_entries:
         at = _expand_one(words, at, expanded)
-    return np.array(expanded[:n_entries], dtype=np.uint16)
+    return np.concatenate(expanded)[:n_entries] if expanded else words[:0]
 
 
-def _expand_one(words: Words, at: int, expanded: list[int]) -> int:
+def _n_expanded(expanded: list[Words]) -> int:
+    if len(expanded) > MAX_SEGMENTS:
+        raise UndecodableError("A segmented palette has more segments than entries.")
+    return sum(len(piece) for piece in expanded)
+
+
+def _expand_one(words: Words, at: int, expanded: list[Words]) -> int:
     """Append one segment's values; return where the next begins."""
     opcode, length = int(words[at]), int(words[at + 1])
     if opcode == DISCRETE:
-        expanded.extend(int(word) for word in words[at + 2 : at + 2 + length])
+        expanded.append(words[at + 2 : at + 2 + length])
         return at + 2 + length
     if opcode == LINEAR and at + 2 < len(words):
-        start = expanded[-1] if expanded else 0
+        start = next((int(piece[-1]) for piece in reversed(expanded) if len(piece)), 0)
         steps = np.linspace(start, int(words[at + 2]), length + 1)[1:]
-        expanded.extend(int(step) for step in np.rint(steps))
+        expanded.append(np.rint(steps).astype(np.uint16))
         return at + 3
     if opcode == INDIRECT and at + 3 < len(words):
         return _repeat(words, at, length, expanded)
     raise UndecodableError("A segmented palette has a segment that the standard does not know.")
 
 
-def _repeat(words: Words, at: int, n_segments: int, expanded: list[int]) -> int:
+def _repeat(words: Words, at: int, n_segments: int, expanded: list[Words]) -> int:
     source = int(words[at + 2]) | int(words[at + 3]) << 16
     for _ in range(n_segments):
         if source + 2 > len(words) or int(words[source]) == INDIRECT:
             raise UndecodableError("A segmented palette refers to a segment that is not there.")
-        if len(expanded) > MAX_ENTRIES:
+        if _n_expanded(expanded) > MAX_ENTRIES:
             break
         source = _expand_one(words, source, expanded)
     return at + 4
