@@ -60,19 +60,19 @@ class Shot:
 
 EXAM: Sequence[Shot] = (
     Shot(view="liver"),
-    Shot(view="gallbladder", fault=Fault.LOW_GAIN),
-    Shot(view="gallbladder"),
+    Shot(view="muscle", fault=Fault.LOW_GAIN),
+    Shot(view="muscle"),
     Shot(view="kidney", fault=Fault.POOR_CONTACT),
     Shot(view="kidney", coding=Coding.RAW),
     Shot(view="thyroid", fault=Fault.NO_CONTACT, coding=Coding.RLE),
     Shot(view="thyroid", coding=Coding.RLE),
-    Shot(view="carotid", fault=Fault.BLUR),
-    Shot(view="carotid"),
+    Shot(view="breast", fault=Fault.BLUR),
     Shot(view="breast", coding=Coding.RAW),
+    Shot(view="gallbladder"),
     Shot(view="heart", cine=True),
     Shot(view="aorta", fault=Fault.ATTENUATED),
 )
-"""Three faults are put right while the patient is there; the aorta is left for the sonographer."""
+"""Four faults are put right while the patient is there; the aorta is left for the sonographer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,13 @@ silently.
 """
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pynetdicom.dsutils import split_dataset
 
@@ -79,10 +81,7 @@ def open_file(path: Path) -> DicomFile:
         ValueError: It can't be sent; the message says why in plain words.
     """
     try:
-        meta, offset = split_dataset(path)
-        study_uid = dcmread(path, specific_tags=["StudyInstanceUID"], stop_before_pixels=True).get(
-            "StudyInstanceUID", ""
-        )
+        meta, offset, study_uid = _head_of(path)
     except InvalidDicomError as error:
         raise ValueError("not a DICOM file") from error
     except OSError as error:
@@ -99,6 +98,15 @@ def open_file(path: Path) -> DicomFile:
         sop_class_uid=sop_class_uid,
         sop_instance_uid=sop_instance_uid,
         transfer_syntax_uid=transfer_syntax_uid,
-        study_uid=str(study_uid or ""),
+        study_uid=study_uid,
         offset=offset,
     )
+
+
+def _head_of(path: Path) -> tuple[Dataset, int, str]:
+    with warnings.catch_warnings():
+        # What a data set says of its characters or lengths is the receiver's to judge.
+        warnings.simplefilter("ignore")
+        meta, offset = split_dataset(path)
+        ds = dcmread(path, specific_tags=["StudyInstanceUID"], stop_before_pixels=True)
+        return meta, offset, str(ds.get("StudyInstanceUID") or "")

@@ -89,9 +89,9 @@ def _path_of(fault: Fault) -> Float:
     """Return what a fault takes from the level, in dB, as (sample, 1)."""
     depth = np.linspace(0.0, 1.0, N_SAMPLES)[:, None]
     if fault is Fault.ATTENUATED:
-        return np.asarray(-58.0 * np.clip(depth - 0.22, 0.0, 1.0) / 0.78 * 1.5)
+        return np.asarray(-110.0 * np.clip(depth - 0.12, 0.0, 1.0))
     if fault is Fault.LOW_GAIN:
-        return np.asarray(-25.0 + 0.0 * depth)
+        return np.asarray(-27.0 + 0.0 * depth)
     return np.zeros_like(depth)
 
 

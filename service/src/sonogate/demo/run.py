@@ -21,10 +21,12 @@ from sonogate.demo.exam import names_of, write_exam
 from sonogate.demo.objects import DicomFile, Found, find_objects
 from sonogate.demo.ports import is_free
 from sonogate.demo.sender import Peer, SendError, Sent, send_study
-from sonogate.demo.table import POLL_SECONDS, Board, Row, bar, fill, render
+from sonogate.demo.table import POLL_SECONDS, Board, Row, bar, fill, refresh, render
 from sonogate.errors import GateError
 from sonogate.settings import HttpSettings, Settings
 
+PAUSE_SECONDS = 0.5
+"""Between two images of the phantom exam: a hurried sonographer, but no burst."""
 STALLED_SECONDS = 90.0
 """No new verdict for so long, and the demo gives the missing ones up: more than two deadlines."""
 
@@ -51,7 +53,9 @@ async def run_demo(settings: Settings, wishes: Wishes, console: Console) -> bool
         settings = demo_settings(settings, wishes, data_dir, console)
         async with _gate(settings, console) as gate:
             console.print(f"Page: {gate.url}   DICOM: {_address(gate)}")
-            board = await _send_and_show(found, gate, wishes.source or exam_dir, console)
+            pause = 0.0 if wishes.source else PAUSE_SECONDS
+            source = wishes.source or exam_dir
+            board = await _send_and_show(found, gate, source, console, pause)
             console.print(render(board.rows))
             _sum_up(board, found, console)
             if not wishes.once:
@@ -128,16 +132,19 @@ def _address(gate: Gate) -> str:
     return f"{gate.settings.listener.ae_title}@127.0.0.1:{gate.dicom_port}"
 
 
-async def _send_and_show(found: Found, gate: Gate, source: Path, console: Console) -> Board:
+async def _send_and_show(
+    found: Found, gate: Gate, source: Path, console: Console, pause_seconds: float
+) -> Board:
     files = [file for study in found.by_study().values() for file in study]
     board = Board([await asyncio.to_thread(_row, file, source) for file in files])
-    sending = asyncio.create_task(asyncio.to_thread(_send, board, found, gate))
+    sending = asyncio.create_task(asyncio.to_thread(_send, board, found, gate, pause_seconds))
     lines = max(console.height - 6, 5)
     async with httpx.AsyncClient(base_url=gate.url, timeout=30.0, trust_env=False) as client:
         with Live(console=console, transient=True, auto_refresh=False) as live:
             async for _ in _until_judged(board, client, sending):
                 begun = [row for row in board.rows if row.sent]
                 live.update(Group(render(begun, limit=lines), bar(board)), refresh=True)
+        await refresh(board, client)
     await sending
     return board
 
@@ -148,13 +155,14 @@ def _row(file: DicomFile, source: Path) -> Row:
     return Row(name=name.removesuffix(".dcm"), file=file, content_sha256=file.content_sha256())
 
 
-def _send(board: Board, found: Found, gate: Gate) -> None:
+def _send(board: Board, found: Found, gate: Gate, pause_seconds: float) -> None:
     """Send study by study; runs in a thread, since pynetdicom waits for answers."""
     rows = {row.file.path: row for row in board.rows}
     peer = Peer(host="127.0.0.1", port=gate.dicom_port, called_ae=gate.settings.listener.ae_title)
 
     def note(sent: Sent) -> None:
         rows[sent.file.path].sent = sent
+        time.sleep(pause_seconds)
 
     for files in found.by_study().values():
         try:

@@ -75,6 +75,13 @@ async def fill(board: Board, client: httpx.AsyncClient) -> int:
     return sum(row.is_judged for row in due)
 
 
+async def refresh(board: Board, client: httpx.AsyncClient) -> None:
+    """Ask for all verdicts once more: a later image may have replaced an earlier one."""
+    for row in board.rows:
+        if row.is_judged:
+            await _ask(row, client)
+
+
 async def _ask(row: Row, client: httpx.AsyncClient) -> None:
     answer = await client.get(
         f"/v1/instances/{quote(row.file.sop_instance_uid, safe='')}",

@@ -125,11 +125,21 @@ def breast(tissue: Tissue, phase: float) -> None:
     tissue.surface(2.7, -8.0)
 
 
+def muscle(tissue: Tissue, phase: float) -> None:
+    """Calf muscle along its fibres, with its fasciae."""
+    tissue.fill(tissue.z > 0, -31.0, texture_db=3.0)
+    skin(tissue, 0.6)
+    deep = tissue.below(0.7, wave_cm=0.05 + 0.02 * phase)
+    tissue.strands(deep, -14.0, length=20.0)
+    tissue.surface(2.1, -8.0)
+    tissue.surface(3.3, -10.0)
+
+
 def heart(tissue: Tissue, phase: float) -> None:
     """Four chambers that beat."""
     squeeze = 1.0 - 0.16 * np.sin(np.pi * phase) ** 2
-    tissue.fill(tissue.z > 0, -40.0)
-    tissue.strands(tissue.z < 2.0, -14.0)
+    tissue.fill(tissue.z > 0, -29.0, texture_db=4.0)
+    tissue.strands(tissue.z > 0, -18.0)
     outside = tissue.ellipse((0.2, 8.2), (4.9, 6.1))
     tissue.fill(outside < 1.0, -25.0)
     tissue.wall(outside, -7.0, thickness=0.04)
@@ -152,5 +162,6 @@ VIEWS: Mapping[str, View] = {
     "thyroid": View(label="THYROID RT TRANS", probe=LINEAR, draw=thyroid),
     "carotid": View(label="CCA RT LONG", probe=LINEAR, draw=carotid),
     "breast": View(label="BREAST LT 2H", probe=LINEAR, draw=breast),
+    "muscle": View(label="CALF RT LONG", probe=LINEAR, draw=muscle),
     "heart": View(label="A4C", probe=SECTOR, draw=heart),
 }
