@@ -4,10 +4,10 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from pydicom.dataset import Dataset
 
 from sonogate.settings import (
@@ -26,7 +26,11 @@ from tests.integration.prometheus_server import (
     running_prometheus,
 )
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),  # one gate for all
+]
 
 CANARY = "CANARY^PATIENT^NAME"
 ROOM1, ROOM2 = "ROOM1", "ROOM2"
@@ -68,16 +72,15 @@ class Ward:
         return {key: value for key, value in found.items() if value}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ward(
-    tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
     need_tool: Callable[[str], str],
 ) -> AsyncIterator[Ward]:
     """All of it, on loopback."""
     binary = need_tool("prometheus")
     settings = Settings(
-        data_dir=tmp_path / "data",
+        data_dir=tmp_path_factory.mktemp("gate"),
         listener=ListenerSettings(port=0),
         http=HttpSettings(port=0),
         spool=SpoolSettings(min_free_bytes=1),
