@@ -14,6 +14,8 @@ Mask = NDArray[np.bool_]
 SHORTEST = 6
 WHITE = 215
 LIT = 24
+#: Grey levels by which neighbours in a row of a bar may differ, compressed or not.
+ROW_STEP = 4
 
 
 def find_crosses(luma: Luma, colour: Mask, screen_side: int) -> Mask:
@@ -35,11 +37,11 @@ def find_crosses(luma: Luma, colour: Mask, screen_side: int) -> Mask:
     return found
 
 
-def _parts(mask: Mask) -> Iterator[tuple[tuple[slice, slice], Mask]]:
+def _parts(mask: Mask, shortest: int = SHORTEST) -> Iterator[tuple[tuple[slice, slice], Mask]]:
     labels, _ = label(mask)
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         rows, columns = box[0], box[1]
-        if rows.stop - rows.start >= SHORTEST and columns.stop - columns.start >= SHORTEST:
+        if min(rows.stop - rows.start, columns.stop - columns.start) >= shortest:
             yield (rows, columns), labels[rows, columns] == number
 
 
@@ -99,13 +101,18 @@ def find_bars(luma: Luma, screen_side: int) -> Mask:
     """
     found = np.zeros(luma.shape, dtype=np.bool_)
     widest = max(10, screen_side // 25)
-    for (rows, columns), shape in _parts(luma > LIT):
+    deep = luma.astype(np.int16)
+    across = np.abs(np.diff(deep, axis=1)) <= ROW_STEP
+    down = np.abs(np.diff(deep, axis=0)) <= 2 * ROW_STEP
+    flat = luma > LIT
+    flat[:, 1:-1] &= across[:, :-1] & across[:, 1:]
+    flat[1:] &= down
+    for (rows, columns), shape in _parts(flat, shortest=4):
         height, width = shape.shape
         is_upright = width <= widest and height >= 3 * width and shape.mean() > 0.9
         if is_upright and _is_ramp(luma[rows, columns]):
-            below = slice(rows.start, min(luma.shape[0], rows.stop + height))
-            found[below, columns] |= luma[below, columns] > 0
-            found[rows, columns] = True
+            below = slice(max(0, rows.start - 1), min(luma.shape[0], rows.stop + height // 2))
+            found[below, max(0, columns.start - 2) : columns.stop + 2] = True
     return found
 
 

@@ -16,8 +16,6 @@ from sonogate.errors import UndecodableError
 CHANNELS = ("Red", "Green", "Blue")
 MAX_ENTRIES = 65_536
 DISCRETE, LINEAR, INDIRECT = 0, 1, 2
-#: A table of real use has a few dozen segments.
-MAX_SEGMENTS = 4096
 
 Words = NDArray[np.uint16]
 
@@ -105,41 +103,50 @@ def _bytes_of(words: Words) -> Words:
 
 def _expand(words: Words, n_entries: int) -> Words:
     """Expand the segments of a segmented table (PS3.3 C.7.9.2)."""
-    expanded: list[Words] = []
+    table = _Table(words, n_entries)
     at = 0
-    while at + 2 <= len(words) and _n_expanded(expanded) < n_entries:
-        at = _expand_one(words, at, expanded)
-    return np.concatenate(expanded)[:n_entries] if expanded else words[:0]
+    while at + 2 <= len(words) and not table.is_full:
+        at = table.expand(at)
+    return table.entries[: table.n_filled]
 
 
-def _n_expanded(expanded: list[Words]) -> int:
-    if len(expanded) > MAX_SEGMENTS:
-        raise UndecodableError("A segmented palette has more segments than entries.")
-    return sum(len(piece) for piece in expanded)
+class _Table:
+    """A table being filled from segments; what goes beyond its end is dropped."""
 
+    def __init__(self, words: Words, n_entries: int) -> None:
+        self._words = words
+        self.entries = np.zeros(n_entries, dtype=np.uint16)
+        self.n_filled = 0
 
-def _expand_one(words: Words, at: int, expanded: list[Words]) -> int:
-    """Append one segment's values; return where the next begins."""
-    opcode, length = int(words[at]), int(words[at + 1])
-    if opcode == DISCRETE:
-        expanded.append(words[at + 2 : at + 2 + length])
-        return at + 2 + length
-    if opcode == LINEAR and at + 2 < len(words):
-        start = next((int(piece[-1]) for piece in reversed(expanded) if len(piece)), 0)
-        steps = np.linspace(start, int(words[at + 2]), length + 1)[1:]
-        expanded.append(np.rint(steps).astype(np.uint16))
-        return at + 3
-    if opcode == INDIRECT and at + 3 < len(words):
-        return _repeat(words, at, length, expanded)
-    raise UndecodableError("A segmented palette has a segment that the standard does not know.")
+    @property
+    def is_full(self) -> bool:
+        return self.n_filled >= len(self.entries)
 
+    def _append(self, values: NDArray[np.generic]) -> None:
+        taken = values[: len(self.entries) - self.n_filled]
+        self.entries[self.n_filled : self.n_filled + len(taken)] = taken
+        self.n_filled += len(taken)
 
-def _repeat(words: Words, at: int, n_segments: int, expanded: list[Words]) -> int:
-    source = int(words[at + 2]) | int(words[at + 3]) << 16
-    for _ in range(n_segments):
-        if source + 2 > len(words) or int(words[source]) == INDIRECT:
-            raise UndecodableError("A segmented palette refers to a segment that is not there.")
-        if _n_expanded(expanded) > MAX_ENTRIES:
-            break
-        source = _expand_one(words, source, expanded)
-    return at + 4
+    def expand(self, at: int) -> int:
+        """Append one segment's values; return where the next begins."""
+        words = self._words
+        opcode, length = int(words[at]), int(words[at + 1])
+        if opcode == DISCRETE:
+            self._append(words[at + 2 : at + 2 + length])
+            return at + 2 + length
+        if opcode == LINEAR and at + 2 < len(words):
+            start = int(self.entries[self.n_filled - 1]) if self.n_filled else 0
+            self._append(np.rint(np.linspace(start, int(words[at + 2]), length + 1)[1:]))
+            return at + 3
+        if opcode == INDIRECT and at + 3 < len(words):
+            self._repeat(length, int(words[at + 2]) | int(words[at + 3]) << 16)
+            return at + 4
+        raise UndecodableError("A segmented palette has a segment that the standard does not know.")
+
+    def _repeat(self, n_segments: int, source: int) -> None:
+        for _ in range(n_segments):
+            if self.is_full:
+                return
+            if source + 2 > len(self._words) or int(self._words[source]) == INDIRECT:
+                raise UndecodableError("A segmented palette refers to a segment that is not there.")
+            source = self.expand(source)

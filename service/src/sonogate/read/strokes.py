@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sonogate.read.morphology import Labels, closed, dilate, label, select, sizes
+from sonogate.read.morphology import Labels, closed, dilate, label, select, sizes, without_small
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -25,7 +25,7 @@ def find_strokes(luma: Luma, colour: Mask, screen_side: int) -> tuple[Mask, int]
 
     Args:
         luma: (height, width).
-        colour: (height, width) colour larger than letters, which is found elsewhere.
+        colour: (height, width) saturated pixels: no white strokes, but perhaps letters.
         screen_side: longer side of the whole frame, by which letters are scaled.
 
     Returns:
@@ -38,9 +38,12 @@ def find_strokes(luma: Luma, colour: Mask, screen_side: int) -> tuple[Mask, int]
     if n_parts == 0:
         return np.zeros(luma.shape, dtype=np.bool_), 0
     form = _Form(luma, labels, n_parts)
-    letters = form.letters(max(24, screen_side // 24))
+    letter_side = max(24, screen_side // 24)
+    letters = form.letters(letter_side)
     kept: Mask = (letters | form.lines())[labels]
-    return kept | _rest_of_words(luma, letters[labels], screen_side), int(letters.sum())
+    coloured_letters = colour & ~without_small(colour, letter_side**2 // 2)
+    words = _rest_of_words(luma, letters[labels] | coloured_letters, screen_side)
+    return kept | words, int(letters.sum())
 
 
 def _rest_of_words(luma: Luma, letters: Mask, screen_side: int) -> Mask:
