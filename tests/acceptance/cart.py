@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE
+from pynetdicom.association import Association
 from pynetdicom.sop_class import UltrasoundImageStorage, Verification
 
 SUCCESS = 0x0000
+
+
+def close_socket(assoc: Association) -> None:
+    """Close what pynetdicom leaves open after a connection that failed or broke."""
+    if assoc.dul.socket is not None and assoc.dul.socket.socket is not None:
+        assoc.dul.socket.socket.close()
 
 
 @dataclass
@@ -27,6 +34,7 @@ class Cart:
         ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = 10
         assoc = ae.associate("127.0.0.1", self.port, ae_title="SONOGATE")
         if not assoc.is_established:
+            close_socket(assoc)
             return False
         for instance in instances:
             if instance.SOPInstanceUID in self.acknowledged:
@@ -37,6 +45,7 @@ class Cart:
                 status = assoc.send_c_store(instance)
             if not status or status.Status != SUCCESS:
                 assoc.abort()
+                close_socket(assoc)
                 return False
             self.acknowledged.add(str(instance.SOPInstanceUID))
         assoc.release()

@@ -45,6 +45,9 @@ class Examiner:
             stack = read_frames(opened, job.max_frames)
         except (NotApplicableError, UnscorableError) as error:
             return refusal(job, header, error, time.perf_counter() - started)
+        except OSError as error:
+            unreadable = UndecodableError(f"The kept file can't be read: {error.strerror}.")
+            return refusal(job, header, unreadable, time.perf_counter() - started)
         except MemoryError:
             too_big = UndecodableError("It needs more memory than a worker may use.")
             return refusal(job, header, too_big, time.perf_counter() - started)
