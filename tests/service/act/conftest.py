@@ -21,7 +21,7 @@ HANG_SECONDS = 1.5
 """Longer than any test's time-out of one attempt."""
 
 Answer = int | str | dict[str, str]
-"""A status code; "hang", "endless"; or the headers of a 429 or 302."""
+"""A status code; "hang", "endless"; or the headers of a 429 or 307."""
 
 
 @dataclass(frozen=True)

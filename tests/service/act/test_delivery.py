@@ -267,9 +267,9 @@ async def test_a_receiver_may_ask_for_time(
 async def test_a_redirect_is_not_followed(
     database: Database, owe: Owe, make_receiver: MakeReceiver
 ) -> None:
-    """Verdicts go where the settings say and nowhere else."""
+    """Verdicts go where the settings say and nowhere else, even if asked to keep the POST (307)."""
     elsewhere = make_receiver()
-    moved = {"code": "302", "Location": elsewhere.url}
+    moved = {"code": "307", "Location": elsewhere.url}
     receiver = make_receiver(lambda n, _event: moved if n < 3 else 200)
     target = webhook(receiver.url)
     await owe(database, (target,), "1.2.3")
