@@ -1,6 +1,7 @@
 """The command line: exit codes, plain words, no traceback for a user's slip."""
 
 import json
+import re
 import socket
 import tomllib
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from sonogate.cli import main
 from sonogate.settings import reference
 
 ROOT = Path(__file__).resolve().parents[2]
+
+COMMANDS = ("serve", "demo", "phantom", "send", "score", "doctor", "settings")
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -35,9 +38,7 @@ def run(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> R
     return command
 
 
-@pytest.mark.parametrize(
-    "command", ["serve", "demo", "phantom", "send", "score", "doctor", "settings"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     """`sonogate COMMAND --help` answers, and so does `sonogate` alone."""
     code, out, _ = run(command, "--help")
@@ -144,3 +145,29 @@ def test_doctor_speaks_json_and_fails_when_something_is_wrong(run: Run, tmp_path
     assert 1 == code
     assert ("ok", "fail") == (checks["C-ECHO"]["level"], checks["model"]["level"])
     assert all(check["remedy"] for check in checks.values() if check["level"] != "ok")
+
+
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/tutorial/index.md",
+    "docs/how-to/first-five-minutes.md",
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_name_only_commands_targets_and_files_that_exist(page: str) -> None:
+    """What a newcomer types or clicks is there."""
+    path = ROOT / page
+    text = path.read_text("utf-8")
+    commands = set(re.findall(r"(?<![\w/])(?:\.venv/bin/)?sonogate ([a-z]+)(?= |`|$)", text))
+    targets = set(
+        re.findall(r"(?<=make )[a-z-]+(?=[\s`])", "\n".join(re.findall(r"`[^`]+`", text)))
+    )
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+
+    assert set() == commands - {*COMMANDS}
+    assert [] == [target for target in targets if f"\n{target}:" not in makefile]
+    assert [] == [link for link in links if not (path.parent / link).exists()]
