@@ -79,6 +79,8 @@ class Housekeeping:
 
         for spool_name in await self.database.write(expire):
             await asyncio.to_thread(self.spool.remove, spool_name)
+        kept_bytes = await self.database.read(lambda tx: tx.objects.kept_bytes())
+        self.metrics.spool_used_bytes.set(kept_bytes)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -104,6 +104,7 @@ class Pipeline:
         queued = seconds_since(received.provenance.received_at)
         examination = await self._examine(received)
         verdict = self._verdict(examination, received, queued)
+        recording = time.perf_counter()
         recorded = await self.database.write(
             lambda tx: tracker.record(
                 tx,
@@ -115,6 +116,9 @@ class Pipeline:
                 self.targets,
             )
         )
+        self.metrics.stage_seconds.labels("record").observe(time.perf_counter() - recording)
+        for how in recorded.cleared:
+            self.metrics.reacquired.labels(how).inc()
         self._tell(received, examination, recorded.verdict)
         return recorded.verdict
 

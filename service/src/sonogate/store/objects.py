@@ -211,6 +211,13 @@ class Objects:
         statement = select(objects.c.spool_name).where(objects.c.pixels_gone_at.is_(None))
         return set(self._connection.execute(statement).scalars())
 
+    def kept_bytes(self) -> int:
+        """Return the size of all objects whose pixels are still kept."""
+        statement = select(func.coalesce(func.sum(objects.c.size_bytes), 0)).where(
+            objects.c.pixels_gone_at.is_(None)
+        )
+        return int(self._connection.execute(statement).scalar_one())
+
     def expired(self, cutoff: datetime, limit: int) -> list[ReceivedInstance]:
         """Return objects judged, and all of whose events were delivered, before `cutoff`."""
         owed = (
