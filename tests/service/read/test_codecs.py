@@ -12,9 +12,10 @@ from PIL import Image
 from pydicom.pixels.encoders.base import get_encoder
 
 from sonogate.errors import MissingCodecError, UndecodableError
+from sonogate.read.codecs import FRAME_CODECS, Decoded, FrameCodec, decode_frame
 from sonogate.read.frames import FrameSource, read_frames
 from sonogate.read.header import OpenedObject
-from sonogate.read.layout import layout_of
+from sonogate.read.layout import PixelLayout, layout_of
 
 if TYPE_CHECKING:
     from tests.service.read.conftest import MakeObject, Open
@@ -245,6 +246,28 @@ def test_a_size_that_lies_is_found_before_or_after_decoding(
 
     with pytest.raises(UndecodableError):
         read_frames(open_dicom(path), 8)
+
+
+@pytest.mark.parametrize("syntax", [f"{JPEG}50", f"{JPEG}80", f"{JPEG}90", f"{JPEG}110"])
+def test_a_bomb_is_refused_before_it_is_decoded(
+    syntax: str, grey: NDArray[np.uint8], make_object: "MakeObject", open_dicom: "Open"
+) -> None:
+    """A code stream that claims another size than the header never reaches its codec."""
+    encode = dict(LOSSLESS).get(syntax, jpeg_baseline)
+    opened = open_dicom(make_object(grey, syntax=syntax, encoded=[encode(grey)]))
+    assert opened.dataset is not None
+    size_of = FRAME_CODECS[syntax].size_of
+    reached: list[int] = []
+
+    def decode(stream: bytes, _layout: PixelLayout, _reduce: int) -> Decoded:
+        reached.append(len(stream))
+        return Decoded(grey)
+
+    codec = FrameCodec(decode, size_of)
+    decode_frame(codec, encode(grey), layout_of(opened.dataset))
+    with pytest.raises(UndecodableError):
+        decode_frame(codec, encode(np.zeros((3000, 3000), np.uint8)), layout_of(opened.dataset))
+    assert 1 == len(reached)
 
 
 @pytest.mark.parametrize(("syntax", "encode"), LOSSLESS, ids=[s for s, _ in LOSSLESS])

@@ -78,6 +78,8 @@ def check_stack(row: Row, stack: FrameStack) -> None:
         assert stack.scan_mask.mean() > 0.5, row["path"]
         inside = stack.overlay_mask[stack.scan_mask].mean()
         assert inside < 0.03, (row["path"], inside)
+    if "in air" in row["seen"]:
+        assert stack.scan_mask.mean() > 0.5, row["path"]
     is_empty = "in air" in row["seen"] or "empty" in row["seen"]
     # The second frame of the two-frame files is the first with inverted indices.
     if is_empty and "2frame" not in row["path"]:
