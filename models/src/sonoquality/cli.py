@@ -91,3 +91,7 @@ def evaluate(
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     app(args=list(arguments) if arguments is not None else sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

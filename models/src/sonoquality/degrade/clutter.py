@@ -65,7 +65,7 @@ def side_lobes(scene: Scene, level_db: float, rng: Generator) -> UnitImage:
     lobes = np.zeros(shape, np.float32)
     for offset in range(-75, 76, SIDE_LOBE_STEP_PX):
         weight = np.float32(np.exp(-abs(offset) / SIDE_LOBE_PX))
-        np.maximum(lobes, weight * displaced(strong, scene.geometry, 0, offset), out=lobes)
+        np.maximum(lobes, weight * displaced(strong, scene, 0, offset), out=lobes)
     return compress((echo + _level(level_db) * lobes) * phase(shape, rng))
 
 

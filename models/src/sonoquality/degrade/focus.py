@@ -31,7 +31,7 @@ def _across(field: UnitImage, scene: Scene, axial: float, lateral: float) -> Uni
     total, weights = np.zeros_like(field), 0.0
     for tap in range(-reach, reach + 1):
         weight = float(np.exp(-0.5 * (tap * step / lateral) ** 2))
-        total += np.float32(weight) * displaced(smooth, scene.geometry, 0, tap * step)
+        total += np.float32(weight) * displaced(smooth, scene, 0, tap * step)
         weights += weight
     return total / np.float32(weights)
 

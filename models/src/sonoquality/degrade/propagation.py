@@ -104,6 +104,6 @@ def reverberation(scene: Scene, ratio: float, rng: Generator) -> UnitImage:
     strong = np.where(scene.scan_mask & (echo > np.percentile(echo[scene.scan_mask], 97)), echo, 0)
     total = echo * phase(shape, rng)
     for order in range(1, N_REVERBERATIONS + 1):
-        repeat = displaced(strong.astype(np.float32), scene.geometry, -order * REVERBERATION_PX)
+        repeat = displaced(strong.astype(np.float32), scene, -order * REVERBERATION_PX)
         total = total + np.float32(ratio**order) * repeat * phase(shape, rng)
     return compress(total)

@@ -72,13 +72,21 @@ def phase(shape: tuple[int, int], rng: Generator) -> C64:
 
 
 def displaced(
-    field: UnitImage, geometry: ScanGeometry, axial_px: float, lateral_px: float = 0.0
+    field: UnitImage, scene: Scene, axial_px: float, lateral_px: float = 0.0
 ) -> UnitImage:
-    """Fetch for every pixel the value `axial_px` deeper and `lateral_px` to the right, else 0."""
-    row, col = np.mgrid[0 : field.shape[0], 0 : field.shape[1]].astype(np.float32)
-    row += axial_px * geometry.axial_row - lateral_px * geometry.axial_col
-    col += axial_px * geometry.axial_col + lateral_px * geometry.axial_row
-    fetched: UnitImage = ndimage.map_coordinates(field, (row, col), order=1, mode="constant")
+    """Fetch for every pixel of the scan the value `axial_px` deeper and `lateral_px` to the right.
+
+    Pixels outside the scan get 0, and so do those whose source lies outside the picture.
+    """
+    rows, columns = np.nonzero(scene.scan_mask)
+    down = scene.geometry.axial_row[rows, columns]
+    across = scene.geometry.axial_col[rows, columns]
+    source = (
+        rows + axial_px * down - lateral_px * across,
+        columns + axial_px * across + lateral_px * down,
+    )
+    fetched = np.zeros_like(field)
+    fetched[rows, columns] = ndimage.map_coordinates(field, source, order=1, mode="constant")
     return fetched
 
 
