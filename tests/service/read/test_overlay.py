@@ -112,14 +112,15 @@ def test_text_beside_the_scan_does_not_widen_it(tissue: NDArray[np.uint8]) -> No
     assert np.mean(plain != with_text) < 0.02
 
 
-def test_the_screens_black_outlines_a_scan_without_echoes() -> None:
+@pytest.mark.parametrize("echoes_to", [112, 250, 380])
+def test_the_screens_black_outlines_a_scan_with_few_echoes(echoes_to: int) -> None:
     """One grey level above the screen is enough to tell where a probe in air scans."""
     rows, columns = np.indices(SIDE)
     angle = np.arctan2(columns - 320, rows + 60)
     radius = np.hypot(columns - 320, rows + 60)
     fan = (np.abs(angle) < 0.6) & (radius > 100) & (radius < 500)
     air = fan.astype(np.uint8)
-    air[fan & (radius < 112)] = 180
+    air[fan & (radius < echoes_to)] = 180
     mask = find_sector(air, np.zeros(SIDE, np.bool_), declared=True)
 
     assert np.mean(mask != fan) < 0.01
