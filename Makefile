@@ -76,7 +76,9 @@ gpu-check: $(BIN)/python ## on a machine with a GPU: install [gpu] and run the t
 	@$(BIN)/sonogate doctor && $(BIN)/python -m pytest -m gpu
 
 docs: $(VENV)/.run ## write the generated reference pages again
-	@$(BIN)/sonogate settings docs
+	@$(BIN)/sonogate settings docs > docs/reference/settings.md
+	@$(BIN)/sonogate settings example > deploy/sonogate.example.toml
+	@$(BIN)/python -m sonogate.observe.reference > docs/reference/metrics.md
 
 clean: ## remove the environment and caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
