@@ -1,6 +1,11 @@
-"""Turn badness into quality: four anchors per number of windows, from groups outside the fit."""
+"""Turn badness into quality: four anchors per number of windows, from groups outside the fit.
 
-from collections.abc import Callable, Iterable, Iterator
+A gate meets devices that no fit has seen. Each image therefore counts twice: by the shipped
+manifold, which knows its source, and by one fitted without its source. Half known and half
+unknown devices is what the anchors stand for.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +20,10 @@ from sonoquality.training.data import Row
 PHYSICS = tuple(name for name, operator in degrade.OPERATORS.items() if operator.group != "display")
 QUALITY = (90.0, 75.0, 45.0, 5.0)
 CLEAN_QUANTILES = (0.5, 0.85, 0.97)
+#: Nobody graded the clean images: this share, the worst, is taken for really bad ones.
+TRIM = 0.03
+#: Spoiled copies of each view.
+N_SPOILED = 4
 BINS = (2, 6, 99)
 #: Fewer clean images than this do not place the anchors of a bin: the bin before lends its own.
 LEAST_IMAGES = 100
@@ -22,8 +31,8 @@ GROSS = 5
 #: Side, in px, of the pieces that show how small scans score.
 PIECE = (236, 344)
 
-Score = Callable[[Luma, Mask], tuple[float, int]]
-"""Badness and number of windows of one image."""
+Score = Callable[[Luma, Mask], tuple[Sequence[float], int]]
+"""Badness by each manifold, and number of windows, of one image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +49,12 @@ def samples(rows: Iterable[Row], score: Score) -> Iterator[Sample]:
     for row in rows:
         luma, mask = row.read()
         for view, scan in _views(luma, mask, row.seed):
-            yield _sample(score(view, scan), gross=False)
-            names = np.random.default_rng(row.seed).permutation(PHYSICS)[:6]
+            yield from _samples(score(view, scan), gross=False)
+            names = np.random.default_rng(row.seed).permutation(PHYSICS)[:N_SPOILED]
             for name in names:
                 unit = view.astype(np.float32) / np.float32(255.0)
                 spoiled = degrade.apply(str(name), unit, scan, GROSS, row.seed)
-                yield _sample(score(to_luma(spoiled), scan), gross=True)
+                yield from _samples(score(to_luma(spoiled), scan), gross=True)
 
 
 def to_luma(image: NDArray[np.float32]) -> Luma:
@@ -53,8 +62,9 @@ def to_luma(image: NDArray[np.float32]) -> Luma:
     return np.clip(np.round(image * 255.0), 0, 255).astype(np.uint8)
 
 
-def _sample(scored: tuple[float, int], *, gross: bool) -> Sample:
-    return Sample(badness=scored[0], n_windows=scored[1], gross=gross)
+def _samples(scored: tuple[Sequence[float], int], *, gross: bool) -> Iterator[Sample]:
+    for badness in scored[0]:
+        yield Sample(badness=badness, n_windows=scored[1], gross=gross)
 
 
 def _views(luma: Luma, mask: Mask, seed: int) -> Iterator[tuple[Luma, Mask]]:
@@ -85,7 +95,8 @@ def anchors_of(scored: list[Sample]) -> tuple[Anchors, ...]:
 
 
 def _anchors(scored: list[Sample], max_windows: int) -> Anchors:
-    clean = np.array([s.badness for s in scored if not s.gross])
+    clean = np.sort([s.badness for s in scored if not s.gross])
+    clean = clean[: max(1, round(len(clean) * (1.0 - TRIM)))]
     gross = np.array([s.badness for s in scored if s.gross])
     points = [float(np.quantile(clean, q)) for q in CLEAN_QUANTILES]
     # Level 5 lies beyond nearly all clean images; where it does not, the scale must still fall.

@@ -87,3 +87,8 @@ def calibrates(row: Row) -> bool:
     """
     number = int(hashlib.sha256(row.group.encode()).hexdigest(), 16)
     return not row.group.endswith("_all") and number % CALIBRATION_EVERY == 0
+
+
+def calibrates_unseen(row: Row) -> bool:
+    """Tell whether a row of the fit also calibrates by the manifold fitted without its source."""
+    return row.seed % CALIBRATION_EVERY == 0

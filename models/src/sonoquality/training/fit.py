@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,14 @@ from sonoquality.metrics.manifold import Manifold
 from sonoquality.preprocess import windows_of, working_image
 from sonoquality.training import calibrate
 from sonoquality.training.card_text import CardFacts, card_text
-from sonoquality.training.data import Row, allowed, calibrates, read_index, training_rows
+from sonoquality.training.data import (
+    Row,
+    allowed,
+    calibrates,
+    calibrates_unseen,
+    read_index,
+    training_rows,
+)
 from sonoquality.training.mixture import FitRecipe, fit_manifold
 from sonoquality.zoo import CARD_FILE, GOLDEN_FILE, MODEL_FILE, PARENT_FILE
 
@@ -40,6 +47,7 @@ class Fitted:
 
     window: Manifold
     block: Manifold
+    without: Mapping[str, Manifold]  #: of windows, fitted without one source, by that source
     heat_full: float
     n_windows: int
 
@@ -53,7 +61,8 @@ def fit(data: Path, out: Path, progress: Progress, recipe: FitRecipe | None = No
     fitting = [row for row in rows if not calibrates(row)]
     calibrating = [row for row in rows if calibrates(row)]
     fitted = _fit_manifolds(fitting, recipe or FitRecipe(), progress)
-    scored = _calibration(calibrating, fitted.window, progress)
+    unseen = [row for row in fitting if row.group.endswith("_all") and calibrates_unseen(row)]
+    scored = _calibration([*calibrating, *unseen], fitted, progress)
     entry = out / NAME / VERSION
     entry.mkdir(parents=True, exist_ok=True)
     _write(entry, fitted, calibrate.anchors_of(scored), (fitting, calibrating))
@@ -61,23 +70,34 @@ def fit(data: Path, out: Path, progress: Progress, recipe: FitRecipe | None = No
 
 
 def _fit_manifolds(rows: Sequence[Row], recipe: FitRecipe, progress: Progress) -> Fitted:
-    windows: list[Floats] = []
+    windows: dict[str, list[Floats]] = {}
     tokens: list[Floats] = []
     for i, row in enumerate(allowed(rows)):
         pooled, blocks = _features(*row.read(), row.seed)
-        windows.append(pooled)
+        windows.setdefault(row.source, []).append(pooled)
         tokens.append(blocks)
         progress("features", i + 1, len(rows))
-    window = fit_manifold(np.concatenate(windows), recipe)
+    window = fit_manifold(_joined(windows, without=""), recipe)
+    without = {
+        source: fit_manifold(_joined(windows, without=source), recipe)
+        for source in windows
+        if len(windows) > 1
+    }
     block_tokens = np.concatenate(tokens)
     block = fit_manifold(block_tokens, recipe)
     full = float(np.quantile(block.badness(block_tokens), HEAT_QUANTILE))
     return Fitted(
         window=window,
         block=block,
+        without=without,
         heat_full=round(full, 3),
-        n_windows=sum(map(len, windows)),
+        n_windows=len(_joined(windows, without="")),
     )
+
+
+def _joined(windows: Mapping[str, list[Floats]], *, without: str) -> Floats:
+    kept = [part for source, parts in windows.items() if source != without for part in parts]
+    return np.concatenate(kept)
 
 
 def _features(luma: Luma, mask: Mask, seed: int) -> tuple[Floats, Floats]:
@@ -90,20 +110,30 @@ def _features(luma: Luma, mask: Mask, seed: int) -> tuple[Floats, Floats]:
     return window_features(windows.pixels, windows.masks), found[taken]
 
 
-def _calibration(
-    rows: Sequence[Row], window: Manifold, progress: Progress
-) -> list[calibrate.Sample]:
-    def score(luma: Luma, mask: Mask) -> tuple[float, int]:
-        windows = windows_of(working_image(luma, mask))
-        values = window.badness(window_features(windows.pixels, windows.masks))
-        blend = reference.image_badness(values, windows.areas, TAIL_SHARE, TAIL_WEIGHT)[2]
-        return blend, len(values)
-
+def _calibration(rows: Sequence[Row], fitted: Fitted, progress: Progress) -> list[calibrate.Sample]:
+    """Score the rows by the shipped manifold, if it has not seen them, and by the unknowing one."""
     scored: list[calibrate.Sample] = []
     for i, row in enumerate(allowed(rows)):
-        scored.extend(calibrate.samples([row], score))
+        judges = [fitted.window] if calibrates(row) else []
+        judges += [fitted.without[row.source]] if row.source in fitted.without else []
+        scored.extend(calibrate.samples([row], _scorer(judges)))
         progress("calibration", i + 1, len(rows))
     return scored
+
+
+def _scorer(judges: Sequence[Manifold]) -> calibrate.Score:
+    def score(luma: Luma, mask: Mask) -> tuple[list[float], int]:
+        windows = windows_of(working_image(luma, mask))
+        features = window_features(windows.pixels, windows.masks)
+        blends = [
+            reference.image_badness(
+                judge.badness(features), windows.areas, TAIL_SHARE, TAIL_WEIGHT
+            )[2]
+            for judge in judges
+        ]
+        return blends, len(features)
+
+    return score
 
 
 def _write(

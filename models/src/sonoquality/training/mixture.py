@@ -9,7 +9,7 @@ from sonoquality.arrays import Floats
 from sonoquality.metrics.manifold import Manifold
 
 #: Added to every covariance, in parts of the data's mean variance: no component may collapse.
-RIDGE = 0.002
+RIDGE = 0.02
 #: A component lighter than this covers outliers of the clean set and is dropped.
 LIGHTEST = 0.02
 
