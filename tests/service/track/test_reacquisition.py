@@ -136,6 +136,15 @@ async def test_acquisition_time_decides_what_is_later(clinic: Clinic) -> None:
     assert [] == (await clinic.studies.get(STUDY)).reacquire
 
 
+async def test_a_good_image_made_before_the_low_clears_nothing(clinic: Clinic) -> None:
+    """Received last but acquired first: what went wrong after it was not made good by it."""
+    made = clinic.now
+    await clinic.send(Band.LOW, view="LIVER", acquired_at=made + timedelta(seconds=40))
+    await clinic.send(Band.HIGH, view="LIVER", acquired_at=made)
+
+    assert [1] == (await clinic.studies.get(STUDY)).reacquire
+
+
 async def test_workers_that_finish_out_of_order_clear_all_the_same(clinic: Clinic) -> None:
     """The low is judged after the good one that was received later."""
     low = await clinic.receive()

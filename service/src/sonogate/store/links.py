@@ -7,7 +7,18 @@ newer content of the same UID may take the ground from under it, and may give it
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, insert, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    insert,
+    not_,
+    select,
+    update,
+)
 
 from sonogate.domain.verdict import Band
 from sonogate.store.records import Answer, Link, LinkKind
@@ -16,39 +27,72 @@ from sonogate.store.tables import links, objects, verdicts
 _NON_LOW = (Band.HIGH.value, Band.MEDIUM.value)
 
 
-def effective_supersedes(statement: Select[Any]) -> Select[Any]:
-    """Join `links` to a statement: re-acquisitions whose newer object is current and not low."""
-    newer, newer_verdict = objects.alias(), verdicts.alias()
+_newer, _newer_verdict = objects.alias("newer"), verdicts.alias("newer_verdict")
+_clean = objects.alias("clean")
+_older, _older_verdict = objects.alias("older"), verdicts.alias("older_verdict")
+_other_links = links.alias("other_links")  # inside EXISTS, beside a statement on `links`
+
+
+def supersedes(link: FromClause = links) -> Select[Any]:
+    """Select re-acquisitions that count: the newer object is current and not low."""
     return (
-        statement.select_from(links)
-        .join(newer, newer.c.object_id == links.c.object_id)
-        .join(newer_verdict, newer_verdict.c.object_id == links.c.object_id)
+        select(link)
+        .join(_newer, _newer.c.object_id == link.c.object_id)
+        .join(_newer_verdict, _newer_verdict.c.object_id == link.c.object_id)
         .where(
-            links.c.kind == LinkKind.SUPERSEDES.value,
-            newer.c.is_current,
-            newer_verdict.c.effective_band.in_(_NON_LOW),
+            link.c.kind == LinkKind.SUPERSEDES.value,
+            _newer.c.is_current,
+            _newer_verdict.c.effective_band.in_(_NON_LOW),
         )
     )
 
 
-def effective_twins(statement: Select[Any]) -> Select[Any]:
-    """Join `links` to a statement: caliper twins whose clean object is current."""
-    clean = objects.alias()
+def twins(link: FromClause = links) -> Select[Any]:
+    """Select caliper twins that count: the clean object is current."""
     return (
-        statement.select_from(links)
-        .join(clean, clean.c.object_id == links.c.other_id)
-        .where(links.c.kind == LinkKind.TWIN.value, clean.c.is_current)
+        select(link)
+        .join(_clean, _clean.c.object_id == link.c.other_id)
+        .where(link.c.kind == LinkKind.TWIN.value, _clean.c.is_current)
     )
 
 
 def is_twin(object_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether the object is counted by its caliper-free twin."""
-    return effective_twins(select(links.c.id)).where(links.c.object_id == object_id).exists()
+    return twins(_other_links).where(_other_links.c.object_id == object_id).exists()
 
 
 def is_cleared(object_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether a good re-acquisition stands for the object."""
-    return effective_supersedes(select(links.c.id)).where(links.c.other_id == object_id).exists()
+    return supersedes(_other_links).where(_other_links.c.other_id == object_id).exists()
+
+
+_OF_STUDY = links.c.study_instance_uid == bindparam("study")
+_IS_OPEN = and_(links.c.kind == LinkKind.QUESTION.value, links.c.answer.is_(None))
+_SUPERSEDES = supersedes().where(_OF_STUDY).order_by(links.c.id)
+_TWINS = twins().where(_OF_STUDY).order_by(links.c.id)
+_asker, _asker_verdict = objects.alias("asker"), verdicts.alias("asker_verdict")
+_OPEN_QUESTIONS = (
+    select(links)
+    .join(_asker, _asker.c.object_id == links.c.object_id)
+    .join(_asker_verdict, _asker_verdict.c.object_id == links.c.object_id)
+    .join(_older, _older.c.object_id == links.c.other_id)
+    .join(_older_verdict, _older_verdict.c.object_id == links.c.other_id)
+    .where(
+        _OF_STUDY,
+        _IS_OPEN,
+        _asker.c.is_current,
+        _asker_verdict.c.effective_band.in_(_NON_LOW),
+        _older.c.is_current,
+        _older_verdict.c.effective_band == Band.LOW.value,
+        not_(is_cleared(_older.c.object_id)),
+    )
+    .order_by(links.c.id)
+)
+_ONE = select(links).where(
+    links.c.kind == bindparam("kind"),
+    links.c.object_id == bindparam("object"),
+    links.c.other_id == bindparam("other"),
+)
 
 
 class Links:
@@ -79,42 +123,21 @@ class Links:
     def get(self, kind: LinkKind, object_id: str, other_id: str) -> Link | None:
         """Return one link, or None."""
         row = self._connection.execute(
-            select(links).where(
-                links.c.kind == kind.value,
-                links.c.object_id == object_id,
-                links.c.other_id == other_id,
-            )
+            _ONE, {"kind": kind.value, "object": object_id, "other": other_id}
         ).first()
         return _to_link(row) if row is not None else None
 
     def supersedes(self, study_uid: str) -> list[Link]:
         """Return the re-acquisitions of a study that count, in the order they were found."""
-        return self._list(effective_supersedes(select(links)), study_uid)
+        return self._list(_SUPERSEDES, study_uid)
 
     def twins(self, study_uid: str) -> list[Link]:
         """Return the caliper twins of a study that count."""
-        return self._list(effective_twins(select(links)), study_uid)
+        return self._list(_TWINS, study_uid)
 
     def open_questions(self, study_uid: str) -> list[Link]:
         """Return questions without an answer whose older object still needs re-acquiring."""
-        newer, older = objects.alias(), objects.alias()
-        newer_verdict, older_verdict = verdicts.alias(), verdicts.alias()
-        statement = (
-            select(links)
-            .join(newer, newer.c.object_id == links.c.object_id)
-            .join(newer_verdict, newer_verdict.c.object_id == links.c.object_id)
-            .join(older, older.c.object_id == links.c.other_id)
-            .join(older_verdict, older_verdict.c.object_id == links.c.other_id)
-            .where(
-                _is_open(),
-                newer.c.is_current,
-                newer_verdict.c.effective_band.in_(_NON_LOW),
-                older.c.is_current,
-                older_verdict.c.effective_band == Band.LOW.value,
-                not_(is_cleared(older.c.object_id)),
-            )
-        )
-        return self._list(statement, study_uid)
+        return self._list(_OPEN_QUESTIONS, study_uid)
 
     def answer(
         self, object_id: str, other_id: str, answer: Answer, *, by: str | None, at: datetime
@@ -122,7 +145,7 @@ class Links:
         """Close an open question; return whether it was open."""
         result = self._connection.execute(
             update(links)
-            .where(_is_open(), links.c.object_id == object_id, links.c.other_id == other_id)
+            .where(_IS_OPEN, links.c.object_id == object_id, links.c.other_id == other_id)
             .values(answer=answer.value, decided_by=by, decided_at=at)
         )
         return result.rowcount > 0
@@ -137,14 +160,8 @@ class Links:
         return [_to_link(row) for row in self._connection.execute(statement)]
 
     def _list(self, statement: Select[Any], study_uid: str) -> list[Link]:
-        rows = self._connection.execute(
-            statement.where(links.c.study_instance_uid == study_uid).order_by(links.c.id)
-        )
+        rows = self._connection.execute(statement, {"study": study_uid})
         return [_to_link(row) for row in rows]
-
-
-def _is_open() -> ColumnElement[bool]:
-    return and_(links.c.kind == LinkKind.QUESTION.value, links.c.answer.is_(None))
 
 
 def _to_link(row: Any) -> Link:

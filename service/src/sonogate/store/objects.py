@@ -27,6 +27,7 @@ _SAME_UID = select(objects.c.object_id, objects.c.content_sha256).where(
     objects.c.sop_instance_uid == bindparam("uid")
 )
 _SAME_PICTURE = _SAME_UID.where(objects.c.content_sha256 == bindparam("sha"))
+_BY_ID = select(objects).where(objects.c.object_id == bindparam("id"))
 _INSERT = insert(objects)
 
 
@@ -122,7 +123,8 @@ class Objects:
 
     def get(self, object_id: str) -> StoredObject | None:
         """Return one object, or None."""
-        return self._one(select(objects).where(objects.c.object_id == object_id))
+        row = self._connection.execute(_BY_ID, {"id": object_id}).first()
+        return to_stored(row) if row is not None else None
 
     def current(self, uid: str) -> StoredObject | None:
         """Return the latest received content of a SOP instance UID, or None."""

@@ -3,7 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, not_, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    func,
+    insert,
+    not_,
+    select,
+    update,
+)
 
 from sonogate.domain.study import StudyStatus
 from sonogate.domain.verdict import Band, Status, Verdict
@@ -18,6 +28,69 @@ from sonogate.store.records import (
 from sonogate.store.tables import objects, pictures, studies, verdicts
 
 _UNJUDGED = (ObjectState.WAITING.value, ObjectState.CLAIMED.value)
+
+_OF_STUDY = objects.c.study_instance_uid == bindparam("study")
+_COUNTS = and_(_OF_STUDY, objects.c.is_current, not_(is_twin(objects.c.object_id)))
+"""Objects that count: the latest content of their UID, and no caliper twin."""
+_NEEDS_RE_ACQUIRING = and_(
+    _COUNTS, verdicts.c.effective_band == Band.LOW.value, not_(is_cleared(objects.c.object_id))
+)
+_IS_UNSCORED = and_(
+    _COUNTS,
+    verdicts.c.status == Status.UNSCORABLE.value,
+    verdicts.c.effective_band.is_(None),
+)
+
+_RECEIVED = select(func.count()).select_from(objects).where(_OF_STUDY)
+_OUTCOME = func.coalesce(verdicts.c.effective_band, verdicts.c.status)
+_OUTCOMES = (
+    select(_OUTCOME, func.count())
+    .select_from(objects)
+    .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+    .where(_COUNTS)
+    .group_by(_OUTCOME)
+)
+_contributions = objects.alias("contributions")
+_SENDERS = (
+    select(_contributions.c.calling_ae)
+    .where(_contributions.c.study_instance_uid == bindparam("study"))
+    .distinct()
+)
+_PENDING = (
+    select(func.count())
+    .select_from(objects)
+    .where(objects.c.state.in_(_UNJUDGED), objects.c.calling_ae.in_(_SENDERS))
+)
+_NUMBERS = (
+    select(objects.c.number)
+    .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+    .order_by(objects.c.number)
+)
+_REACQUIRE = _NUMBERS.where(_NEEDS_RE_ACQUIRING)
+_UNSCORED = _NUMBERS.where(_IS_UNSCORED)
+
+_CANDIDATES = (
+    select(
+        objects.c.object_id,
+        objects.c.number,
+        objects.c.view,
+        objects.c.received_at,
+        objects.c.acquired_at,
+        objects.c.has_calipers,
+        verdicts.c.effective_band,
+        pictures.c.fingerprint,
+    )
+    .join(verdicts, verdicts.c.object_id == objects.c.object_id)
+    .outerjoin(pictures, pictures.c.object_id == objects.c.object_id)
+    .where(objects.c.is_current, verdicts.c.effective_band.is_not(None))
+    .order_by(objects.c.number.desc())
+)
+_CANDIDATE = _CANDIDATES.where(objects.c.object_id == bindparam("object"))
+_NEWEST = _CANDIDATES.limit(bindparam("limit", type_=Integer))
+_LOWS_TO_CLEAR = _NEWEST.where(_NEEDS_RE_ACQUIRING)
+_GRADED = _NEWEST.where(
+    _OF_STUDY, verdicts.c.effective_band.in_(bindparam("bands", expanding=True))
+)
 
 
 class StudyRows:
@@ -99,55 +172,15 @@ class StudyRows:
 
     def tally(self, study_uid: str) -> Tally:
         """Count a study."""
+        study = {"study": study_uid}
+        run = self._connection.execute
         return Tally(
-            received=self._connection.execute(
-                select(func.count()).where(objects.c.study_instance_uid == study_uid)
-            ).scalar_one(),
-            by_outcome=self._by_outcome(study_uid),
-            pending=self._pending(study_uid),
-            reacquire=self._numbers(
-                study_uid,
-                and_(
-                    verdicts.c.effective_band == Band.LOW.value,
-                    not_(is_cleared(objects.c.object_id)),
-                ),
-            ),
-            unscored=self._numbers(
-                study_uid,
-                and_(
-                    verdicts.c.status == Status.UNSCORABLE.value,
-                    verdicts.c.effective_band.is_(None),
-                ),
-            ),
+            received=run(_RECEIVED, study).scalar_one(),
+            by_outcome={row[0]: row[1] for row in run(_OUTCOMES, study)},
+            pending=run(_PENDING, study).scalar_one(),
+            reacquire=tuple(run(_REACQUIRE, study).scalars()),
+            unscored=tuple(run(_UNSCORED, study).scalars()),
         )
-
-    def _by_outcome(self, study_uid: str) -> dict[str, int]:
-        outcome = func.coalesce(verdicts.c.effective_band, verdicts.c.status)
-        rows = self._connection.execute(
-            select(outcome, func.count())
-            .select_from(objects)
-            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
-            .where(_counts(study_uid))
-            .group_by(outcome)
-        )
-        return {row[0]: row[1] for row in rows}
-
-    def _pending(self, study_uid: str) -> int:
-        senders = select(objects.c.calling_ae).where(objects.c.study_instance_uid == study_uid)
-        return self._connection.execute(
-            select(func.count()).where(
-                objects.c.state.in_(_UNJUDGED), objects.c.calling_ae.in_(senders.distinct())
-            )
-        ).scalar_one()
-
-    def _numbers(self, study_uid: str, which: ColumnElement[bool]) -> tuple[int, ...]:
-        rows = self._connection.execute(
-            select(objects.c.number)
-            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
-            .where(_counts(study_uid), which)
-            .order_by(objects.c.number)
-        )
-        return tuple(rows.scalars())
 
     def instances(self, study_uid: str) -> list[InstanceRow]:
         """Return every object of a study, by number."""
@@ -179,55 +212,21 @@ class StudyRows:
 
     def candidate(self, object_id: str) -> Candidate | None:
         """Return one graded, current object, or None."""
-        found = self._candidates(objects.c.object_id == object_id, limit=1)
-        return found[0] if found else None
+        row = self._connection.execute(_CANDIDATE, {"object": object_id}).first()
+        return _to_candidate(row) if row is not None else None
 
     def lows_to_clear(self, study_uid: str, limit: int) -> list[Candidate]:
         """Return the newest lows of a study that still need re-acquiring, newest first."""
-        which = and_(
-            _counts(study_uid),
-            verdicts.c.effective_band == Band.LOW.value,
-            not_(is_cleared(objects.c.object_id)),
-        )
-        return self._candidates(which, limit)
+        rows = self._connection.execute(_LOWS_TO_CLEAR, {"study": study_uid, "limit": limit})
+        return [_to_candidate(row) for row in rows]
 
     def graded(self, study_uid: str, bands: tuple[Band, ...], limit: int) -> list[Candidate]:
         """Return the newest current objects of a study in these bands, newest first."""
-        which = and_(
-            objects.c.study_instance_uid == study_uid,
-            objects.c.is_current,
-            verdicts.c.effective_band.in_([band.value for band in bands]),
-        )
-        return self._candidates(which, limit)
-
-    def _candidates(self, which: ColumnElement[bool], limit: int) -> list[Candidate]:
+        values = [band.value for band in bands]
         rows = self._connection.execute(
-            select(
-                objects.c.object_id,
-                objects.c.number,
-                objects.c.view,
-                objects.c.received_at,
-                objects.c.acquired_at,
-                objects.c.has_calipers,
-                verdicts.c.effective_band,
-                pictures.c.fingerprint,
-            )
-            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
-            .outerjoin(pictures, pictures.c.object_id == objects.c.object_id)
-            .where(which, objects.c.is_current, verdicts.c.effective_band.is_not(None))
-            .order_by(objects.c.number.desc())
-            .limit(limit)
+            _GRADED, {"study": study_uid, "bands": values, "limit": limit}
         )
         return [_to_candidate(row) for row in rows]
-
-
-def _counts(study_uid: str) -> ColumnElement[bool]:
-    """Objects that count: the latest content of their UID, and no caliper twin."""
-    return and_(
-        objects.c.study_instance_uid == study_uid,
-        objects.c.is_current,
-        not_(is_twin(objects.c.object_id)),
-    )
 
 
 def _to_study(row: Any) -> StudyRow:

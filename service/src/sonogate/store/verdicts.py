@@ -1,12 +1,30 @@
 """One verdict per object: its body as judged; what people and links add is joined on reading."""
 
-from sqlalchemy import Connection, insert, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, insert, select
 
 from sonogate.domain.verdict import Verdict
-from sonogate.store.links import effective_supersedes
+from sonogate.store.links import supersedes
 from sonogate.store.overrides import Overrides
 from sonogate.store.records import StoredObject, StoredVerdict
 from sonogate.store.tables import links, objects, verdicts
+
+
+def _linked(mine: ColumnElement[str], other: ColumnElement[str]) -> Select[Any]:
+    """Select the SOP instance UID at the other end of an object's latest re-acquisition."""
+    return (
+        supersedes()
+        .with_only_columns(objects.c.sop_instance_uid)
+        .join(objects, objects.c.object_id == other)
+        .where(mine == bindparam("object"))
+        .order_by(objects.c.received_at.desc(), objects.c.object_id.desc())
+        .limit(1)
+    )
+
+
+_SUPERSEDED_UID = _linked(links.c.object_id, links.c.other_id)
+_SUPERSEDER_UID = _linked(links.c.other_id, links.c.object_id)
 
 
 class Verdicts:
@@ -53,8 +71,8 @@ class Verdicts:
         verdict = machine.model_copy(
             update={
                 "override": Overrides(self._connection).active(object_id),
-                "supersedes": self._linked_uid(object_id, newer=True),
-                "superseded_by": self._linked_uid(object_id, newer=False),
+                "supersedes": self._linked_uid(_SUPERSEDED_UID, object_id),
+                "superseded_by": self._linked_uid(_SUPERSEDER_UID, object_id),
             }
         )
         return StoredVerdict(
@@ -65,15 +83,5 @@ class Verdicts:
             machine=machine,
         )
 
-    def _linked_uid(self, object_id: str, *, newer: bool) -> str | None:
-        """Return the SOP instance UID at the other end of the latest re-acquisition link."""
-        mine, other = links.c.object_id, links.c.other_id
-        if not newer:
-            mine, other = other, mine
-        statement = (
-            effective_supersedes(select(objects.c.sop_instance_uid))
-            .join(objects, objects.c.object_id == other)
-            .where(mine == object_id)
-            .order_by(objects.c.received_at.desc(), objects.c.object_id.desc())
-        )
-        return self._connection.execute(statement).scalar() or None
+    def _linked_uid(self, statement: Select[Any], object_id: str) -> str | None:
+        return self._connection.execute(statement, {"object": object_id}).scalar() or None

@@ -8,6 +8,7 @@ and the thresholds come from `docs/results/reacquisition.md`.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,9 @@ def _cells(fingerprint: bytes | None) -> Fingerprint | None:
     return cells if int(cells.max()) > int(cells.min()) else None
 
 
+@lru_cache(maxsize=512)
 def _features(fingerprint: bytes | None) -> Features | None:
+    """Cached, since each image meets the same neighbours; 12 KiB each, and read only."""
     cells = _cells(fingerprint)
     if cells is None:
         return None
