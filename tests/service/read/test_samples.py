@@ -14,6 +14,8 @@ from sonogate.domain.instance import MediaType
 from sonogate.errors import NotApplicableError
 from sonogate.read.frames import read_frames
 from sonogate.read.header import open_object
+from sonogate.score.scorer import ModelScorer
+from sonogate.settings import ScoringSettings
 from tests.service.read.test_codecs import pictures
 
 NOT_APPLICABLE = {
@@ -140,3 +142,17 @@ def test_no_header_holds_a_burned_or_declared_name(rows: list[Row], shared_dir: 
         patient_id = row["patient_id"].strip()
         if len(patient_id) > 6:
             assert patient_id not in header, row["path"]
+
+
+@pytest.mark.calibration
+def test_a_jpeg_decoded_at_half_size_scores_the_same(shared_dir: Path) -> None:
+    """SCIENCE.md §6: scaled decoding is allowed where the score moves by less than one point."""
+    scorer = ModelScorer.open(ScoringSettings(providers=("cpu",)))
+    for name in ("anechoic-3mm-3mm", "axial-lateral-resolution-2020"):
+        path = shared_dir / "dicom" / "itkpocus" / f"sonoque_{name}.dcm"
+        opened = open_object(path, MediaType.DICOM)
+        full, half = (
+            scorer.score(read_frames(opened, 1, scale_jpeg=scaled)).scores.frames[0].quality
+            for scaled in (False, True)
+        )
+        assert abs(full - half) < 1.0, name

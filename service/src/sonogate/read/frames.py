@@ -30,10 +30,9 @@ from sonogate.read.stream import BoundedStream
 
 #: Pixels of all frames of a stack together; fewer frames are taken where they are huge.
 MAX_STACK_PIXELS = 128_000_000
-#: The model looks at no more than this longer side of the scan (SCIENCE.md §6); twice of it is kept
-#: when a JPEG is decoded at a reduced scale, so that thin strokes can still be told from echoes.
-WORKING_SIDE = 448
-SCALED_FROM_SIDE = 4 * WORKING_SIDE
+#: A JPEG is decoded at a reduced scale only down to twice what the model looks at (448 pixels,
+#: SCIENCE.md §6), so that thin strokes can still be told from echoes.
+LEAST_SCALED_SIDE = 896
 
 
 def read_frames(opened: OpenedObject, max_frames: int, *, scale_jpeg: bool = True) -> FrameStack:
@@ -116,7 +115,7 @@ def _reduction(opened: OpenedObject, scene: Scene) -> int:
     if not scene.images:
         return 1
     reduce = 1
-    while max(scene.crop.width, scene.crop.height) // (2 * reduce) >= SCALED_FROM_SIDE // 2:
+    while max(scene.crop.width, scene.crop.height) // (2 * reduce) >= LEAST_SCALED_SIDE:
         reduce *= 2
     is_jpeg = opened.header.transfer_syntax_uid == "1.2.840.10008.1.2.4.50"
     return min(reduce, 8) if is_jpeg else 1

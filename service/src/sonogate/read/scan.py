@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
@@ -15,6 +16,10 @@ from sonogate.read.sector import find_sector
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+
+
+#: Pictures are reduced by two until their longer side would fall below this.
+LEAST_ANALYSIS_SIDE = 896
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,29 @@ def assemble(
     """
     frames = np.stack([luma_of(picture) for picture in pictures])
     colour = np.logical_or.reduce([coloured(picture) for picture in pictures])
+    by = _analysis_reduction(frames.shape[1:])
+    seen = _see(_reduced(frames, by), colour[::by, ::by], scene.reduced(scene.reduce * by))
+    return FrameStack(
+        frames=frames,
+        scan_mask=_enlarged(seen.scan, by, frames.shape[1:]),
+        overlay_mask=_enlarged(seen.overlay, by, frames.shape[1:]),
+        frame_numbers=frame_numbers,
+        n_total=n_total,
+        region=scene.crop,
+        has_calipers=seen.has_calipers,
+        header=header,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    scan: Mask
+    overlay: Mask
+    has_calipers: bool
+
+
+def _see(frames: NDArray[np.uint8], colour: Mask, scene: Scene) -> _Seen:
+    """Find scan and furniture, and refuse what is no B-mode image."""
     overlay = find_overlay(frames.min(axis=0), frames[0], colour, scene.screen_side)
     brightest = frames.max(axis=0)
     mask = _scan(brightest, overlay, scene)
@@ -79,16 +107,33 @@ def assemble(
     if not scene.images:
         check_page(brightest, overlay, sector_found=not mask.all())
     check_colour(brightest, mask, overlay)
-    return FrameStack(
-        frames=frames,
-        scan_mask=mask,
-        overlay_mask=_with_furniture(overlay.mask, scene),
-        frame_numbers=frame_numbers,
-        n_total=n_total,
-        region=scene.crop,
+    return _Seen(
+        scan=mask,
+        overlay=_with_furniture(overlay.mask, scene),
         has_calipers=bool((overlay.crosses & mask).any()),
-        header=header,
     )
+
+
+def _analysis_reduction(shape: tuple[int, ...]) -> int:
+    """Return by how much a huge picture is reduced to look for masks.
+
+    The same as for a JPEG decoded at a reduced scale: a mask must not depend on the coding.
+    """
+    by = 1
+    while max(shape) // (2 * by) >= LEAST_ANALYSIS_SIDE:
+        by *= 2
+    return by
+
+
+def _reduced(frames: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
+    if by == 1:
+        return frames
+    return np.stack([np.asarray(Image.fromarray(frame).reduce(by)) for frame in frames])
+
+
+def _enlarged(mask: Mask, by: int, shape: tuple[int, ...]) -> Mask:
+    full = np.repeat(np.repeat(mask, by, axis=0), by, axis=1)
+    return np.ascontiguousarray(full[: shape[0], : shape[1]])
 
 
 def _scan(luma: Luma, overlay: Overlay, scene: Scene) -> Mask:
