@@ -20,7 +20,7 @@ def skip_or_fail(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def need_tool() -> Callable[[str], str]:
-    """Return a function that finds a system tool by name, never the virtual environment's namesake."""
+    """Return a finder of system tools by name, never the virtual environment's namesakes."""
 
     def find(name: str) -> str:
         path = shutil.which(name, path=TOOL_FOLDERS)

@@ -8,7 +8,7 @@ GateError
 │   ├── ObjectTooLargeError  over the byte budget of one object                  0xA700
 │   ├── SpoolWriteError      the disk refused the bytes; the sender retries      0xA700
 │   └── MalformedObjectError what came can't be an object of the negotiated kind 0xC000
-├── UnscorableError          acknowledged and kept, but no quality: becomes a verdict, never a DIMSE failure
+├── UnscorableError          acknowledged and kept, but no quality: a verdict, no DIMSE failure
 │   ├── UndecodableError     no installed codec reads it
 │   ├── MissingCodecError    a codec exists in an extra that is not installed
 │   ├── EmptyPixelDataError  there are no pixels to look at

@@ -1,6 +1,7 @@
 """What passes between the gate and a scoring worker: a job in, an examination out.
 
-Pixels never pass; the spool file does. Small pictures for people (thumbnail, heat map) come back as PNG bytes.
+Pixels never pass; the spool file does. Small pictures for people (thumbnail, heat map) come back as
+PNG bytes.
 """
 
 from dataclasses import dataclass, field

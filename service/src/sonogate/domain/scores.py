@@ -55,6 +55,8 @@ class ScoredStack:
     """What a scorer gives back for one stack of frames."""
 
     scores: FrameScores
-    heats: tuple[NDArray[np.float32], ...]  #: per frame, (height, width) of the stack, badness 0 to 1
+    heats: tuple[
+        NDArray[np.float32], ...
+    ]  #: per frame, (height, width) of the stack, badness 0 to 1
     preprocess_seconds: float
     infer_seconds: float

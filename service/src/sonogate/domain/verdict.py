@@ -1,6 +1,7 @@
 """The verdict: the one record that every door shows in the same form.
 
-pydantic models, since this is also the public JSON schema (REST, events, webhook, `sonogate score --json`).
+pydantic models, since this is also the public JSON schema (REST, events, webhook,
+`sonogate score --json`).
 """
 
 from datetime import datetime

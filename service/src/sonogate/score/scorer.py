@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from sonoquality.card import ModelCardError
-from sonoquality.model import FrameQuality, QualityModel
-from sonoquality.zoo import default_zoo
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.job import Greeting
@@ -14,6 +11,9 @@ from sonogate.domain.scores import Attribute, FrameScore, FrameScores, ModelIden
 from sonogate.errors import ModelError
 from sonogate.settings import ScoringSettings
 from sonoquality.attributes import AttributeMeasure, measure
+from sonoquality.card import ModelCardError
+from sonoquality.model import FrameQuality, QualityModel
+from sonoquality.zoo import default_zoo
 
 
 @dataclass(frozen=True, slots=True)
