@@ -68,7 +68,6 @@ class Gate:
         settings = self.settings
         self.database = Database(settings.database_url)
         self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)
-        self.studies = Studies(self.database)
         self.feed = EventFeed(self.database)
         self.keeper = StoreKeeper(self.database, settings.spool.max_unjudged)
         self.intake = Intake(self.spool, self.keeper, self.metrics)
@@ -76,6 +75,7 @@ class Gate:
         self.pool = WorkerPool(settings.scoring, self.metrics)
         self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
         self.targets = DeliveryTargets.from_settings(settings.webhooks)
+        self.studies = Studies(self.database, self.targets, settings.track)
         self.started_at = datetime.now(UTC)
 
     @property
