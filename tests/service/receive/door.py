@@ -19,6 +19,7 @@ from pynetdicom.presentation import PresentationContext
 from sonogate.domain.identity import ObjectId
 from sonogate.domain.instance import Kept, ReceivedInstance
 from sonogate.observe.metrics import Metrics
+from sonogate.receive.connection import Connection
 from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
 from sonogate.settings import ListenerSettings, SpoolSettings
@@ -68,6 +69,11 @@ class Door:
     def files(self) -> list[Path]:
         """Files of the spool with something in them; empty ones are slots made ahead."""
         return sorted(path for path in self.spool.folder.glob("*/*") if path.stat().st_size)
+
+    def transports(self) -> list[asyncio.Transport]:
+        """The gate's ends of the open connections."""
+        connections = self.listener._acceptor.connections
+        return [each._transport for each in connections if isinstance(each, Connection)]
 
     def count(self, name: str, **labels: str) -> float:
         """Value of one metric."""
