@@ -36,7 +36,7 @@ def test_bins_of_window_counts_are_calibrated_apart() -> None:
 
 def test_a_bin_with_few_images_takes_the_anchors_of_the_one_before() -> None:
     """Three percent of a handful of images place no threshold."""
-    _, middle, large = anchors_of(scored(200, 6) + scored(20, 9, shift=50.0))
+    _, middle, large = anchors_of(scored(200, 6) + scored(90, 9, shift=50.0))
 
     assert middle.badness == large.badness
 

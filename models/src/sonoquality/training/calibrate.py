@@ -25,8 +25,9 @@ TRIM = 0.03
 #: Spoiled copies of each view.
 N_SPOILED = 4
 BINS = (2, 6, 99)
-#: Fewer clean images than this do not place the anchors of a bin: the bin before lends its own.
-LEAST_IMAGES = 100
+#: Fewer clean scores than this (two per image) do not place the anchors of a bin: a three-percent
+#: tail of them is a handful of images. The bin before lends its own.
+LEAST_CLEAN = 200
 GROSS = 5
 #: Side, in px, of the pieces that show how small scans score.
 PIECE = (236, 344)
@@ -87,7 +88,7 @@ def anchors_of(scored: list[Sample]) -> tuple[Anchors, ...]:
     found: list[Anchors] = []
     for upper in BINS:
         inside = [s for s in scored if lower < s.n_windows <= upper]
-        enough = sum(not s.gross for s in inside) >= LEAST_IMAGES
+        enough = sum(not s.gross for s in inside) >= LEAST_CLEAN
         own = _anchors(inside if enough else scored, upper)
         found.append(own if enough or not found else replace(found[-1], max_windows=upper))
         lower = upper
