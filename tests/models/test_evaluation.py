@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from sonoquality import degrade, evaluation, evaluation_page
+from sonoquality.agreement import Interval
 from sonoquality.evaluation import SCORERS, Sample, pick
-from sonoquality.evaluation_page import Ladders
+from sonoquality.evaluation_ladders import Ladders
 from sonoquality.model import QualityModel
 from sonoquality.training.data import Row
 from tests.models.phantoms import SCANS, tissue
@@ -74,6 +75,22 @@ def test_the_page_says_where_a_classic_measure_wins() -> None:
 
     assert f"G-: {SCORERS[1]} has 1.00" in evaluation_page.baseline_wins(found)
     assert "ANN" not in evaluation_page.baseline_wins(found)
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        (Interval(0.36, 0.28, 0.44), "worse than chance"),
+        (Interval(0.52, 0.45, 0.6), "can't be told from chance"),
+        (Interval(0.7, 0.6, 0.8), "The model loses to it (0.70)."),
+    ],
+)
+def test_a_failure_on_hearts_is_said_in_words(own: Interval, said: str) -> None:
+    """A number in a table is easily passed over; a warning is not."""
+    other = Interval(0.87, 0.81, 0.93)
+
+    assert said in evaluation_page.hearts_in_words([own, other, own])
+    assert "Model orders pairs best" in evaluation_page.hearts_in_words([other, own, own])
 
 
 def test_images_are_spread_over_groups_and_sources(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """The page of results: tables in Markdown, computed from scored samples."""
 
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,68 +14,13 @@ from sonoquality.agreement import Interval, auroc, bootstrap, srcc, two_afc
 from sonoquality.arrays import Floats
 from sonoquality.attributes import CODES
 from sonoquality.evaluation import FINDINGS_LEVEL, GRADES, LEDGER, SCORERS, Sample
+from sonoquality.evaluation_ladders import NOT_COUNTED, Ladders
 from sonoquality.model import QualityModel
 
-NOT_COUNTED = ("ANN",)  #: overlays are masked before scoring: no fault of the picture
-MILD = ("G-", "G+", "TGC")  #: hardly matter at level 1 (SCIENCE 7.4), so not in its mean
 NAMED_FROM = 0.35
 WINS_BY = 0.02
 
 COMMAND = "python -m sonoquality.cli evaluate --data ../shared/data --out docs/results"
-
-
-class Ladders:
-    """Ranks by fault, image and level, with the images as they are at level 0."""
-
-    def __init__(self, clean: Sequence[Sample], spoiled: Sequence[Sample]) -> None:
-        self.rows = list({sample.row.sha256: sample.row for sample in spoiled}.values())
-        place = {row.sha256: index for index, row in enumerate(self.rows)}
-        shape = (len(SCORERS), len(degrade.OPERATORS), len(self.rows), 6)
-        self.ranks = np.full(shape, np.nan)
-        operators = list(degrade.OPERATORS)
-        for sample in spoiled:
-            at = operators.index(sample.operator), place[sample.row.sha256], sample.level
-            self.ranks[:, *at] = sample.ranks
-        for sample in clean:
-            if sample.row.sha256 in place:
-                start = np.asarray(sample.ranks)[:, None]
-                self.ranks[:, :, place[sample.row.sha256], 0] = start
-
-    def counted(self, level: int | None = None) -> list[int]:
-        """Operators that count in a mean."""
-        left_out = set(NOT_COUNTED) | (set(MILD) if level == 1 else set())
-        return [i for i, name in enumerate(degrade.OPERATORS) if name not in left_out]
-
-    def in_order(self, scorer: int, operator: int, images: NDArray[np.intp]) -> float:
-        """Share of adjacent steps that go down."""
-        return float(np.mean(np.diff(self.ranks[scorer, operator, images], axis=1) < 0))
-
-    def perfect(self, scorer: int, operator: int) -> float:
-        """Share of ladders whose every step goes down."""
-        return float(np.mean(np.all(np.diff(self.ranks[scorer, operator], axis=1) < 0, axis=1)))
-
-    def detected(self, scorer: int, operator: int, level: int, images: NDArray[np.intp]) -> float:
-        """AUROC of a level against the same images as they are, unpaired."""
-        ranks = self.ranks[scorer, operator, images]
-        return auroc(ranks[:, level], ranks[:, 0])
-
-    def interval(self, number: Callable[[NDArray[np.intp]], float]) -> Interval:
-        """Bootstrap a number over groups of images."""
-        return bootstrap(number, [row.group for row in self.rows], n_resamples=300)
-
-    def images(self, source: str | None = None) -> NDArray[np.intp]:
-        """Indices of the images of a source."""
-        chosen = [i for i, row in enumerate(self.rows) if source in (None, row.source)]
-        return np.array(chosen, np.intp)
-
-    def mean_in_order(self, scorer: int, images: NDArray[np.intp]) -> float:
-        """Share of steps in order, over the operators that count."""
-        return float(np.mean([self.in_order(scorer, each, images) for each in self.counted()]))
-
-    def mean_detected(self, scorer: int, level: int, images: NDArray[np.intp]) -> float:
-        """AUROC of a level, over the operators that count at it."""
-        found = [self.detected(scorer, each, level, images) for each in self.counted(level)]
-        return float(np.mean(found))
 
 
 def render(
@@ -228,18 +173,41 @@ def hearts(graded: Sequence[Sample], n_variants: int) -> str:
     grades = np.array([GRADES[sample.row.quality_label] for sample in graded], np.float64)
     groups = [sample.row.group for sample in graded]
     counts = ", ".join(f"{int((grades == g).sum())} {name.lower()}" for name, g in GRADES.items())
-    rows = []
-    for index, name in enumerate(SCORERS):
+    found: list[list[Interval]] = []
+    for index in range(len(SCORERS)):
         ranks = np.array([sample.ranks[index] for sample in graded])
         numbers = [partial(number, ranks, grades) for number in (_srcc, _poor, _pairs)]
-        rows.append([name, *(bootstrap(number, groups) for number in numbers)])
+        found.append([bootstrap(number, groups) for number in numbers])
+    rows = [[name, *own] for name, own in zip(SCORERS, found, strict=True)]
     return (
         f"## People's grades: CAMUS hearts (evaluation only)\n\n{len(graded)} frames of "
         f"{len(set(groups))} patients: {counts}. No heart was in the training images. Intervals by "
         f"patient. Variants of our models ever scored on this set: {n_variants} "
         f"(`docs/results/{LEDGER}`).\n\n"
         + table(["", "SRCC", "AUROC poor against the rest", "2AFC"], rows)
+        + "\n\n"
+        + hearts_in_words([own[-1] for own in found])
     )
+
+
+def hearts_in_words(pairs: Sequence[Interval]) -> str:
+    """Say plainly who orders pairs of hearts best, and whether the model is any use there.
+
+    Args:
+        pairs: 2AFC of each of `SCORERS`, the model first.
+    """
+    best = int(np.argmax([each.value for each in pairs]))
+    said = [f"{SCORERS[best].capitalize()} orders pairs best ({pairs[best].value:.2f})."]
+    if best:
+        said.append(f"The model loses to it ({pairs[0].value:.2f}).")
+    if pairs[0].high < 0.5:
+        said.append(
+            "**It is worse than chance: on hearts the model prefers the picture that people call "
+            "worse. Its score must not be relied on for hearts.**"
+        )
+    elif pairs[0].low < 0.5:
+        said.append("**That can't be told from chance: the score says nothing about hearts.**")
+    return " ".join(said)
 
 
 def _srcc(ranks: Floats, grades: Floats, images: NDArray[np.intp]) -> float:
