@@ -36,7 +36,7 @@ class StoreKeeper:
             SpoolFullError: too many objects wait for a verdict.
             SpoolWriteError: the database refused the row.
         """
-        kept = await self._database.write(lambda tx: self._keep(tx, instance))
+        kept = await self._database.write(lambda tx: self._keep(tx, instance), urgent=True)
         if not kept.duplicate:
             self.on_kept()
         return kept

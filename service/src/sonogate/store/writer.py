@@ -1,16 +1,18 @@
 """The one writer: a thread that commits everything waiting at once.
 
 While one commit waits for the disk, further works queue up; they share the next commit.
-Each work has its own savepoint, so that one failing takes nobody along.
+Each work has its own savepoint, so that one failing takes nobody along. Urgent works, on which a
+cart waits, go first and never share a commit with a long line of others.
 """
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from itertools import count
+from queue import Empty, PriorityQueue
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import (
     DatabaseError,
     DBAPIError,
@@ -23,6 +25,10 @@ from sonogate.errors import SpoolWriteError
 from sonogate.store.transaction import Transaction
 
 MAX_BATCH = 512
+"""Urgent works in one commit."""
+MAX_PATIENT_BATCH = 4
+"""Other works in one commit: a cart waits for no more than these."""
+URGENT, PATIENT, LAST = 0, 1, 2
 
 Work = Callable[[Transaction], Any]
 
@@ -33,6 +39,7 @@ class Request:
 
     work: Work
     future: Any  #: the caller's, resolved by `Database` in its event loop
+    urgent: bool = False
     result: Any = None
     error: Exception | None = None
 
@@ -54,18 +61,19 @@ class GroupWriter(threading.Thread):
         super().__init__(name="sonogate-writer", daemon=True)
         self._engine = engine
         self._answered = answered
-        self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        self._queue: PriorityQueue[tuple[int, int, Request | None]] = PriorityQueue()
+        self._order = count()
         self._stopping = False
         self._connection: Connection | None = None
         self.n_commits = 0
 
     def submit(self, request: Request) -> None:
         """Queue one work."""
-        self._queue.put(request)
+        self._queue.put((URGENT if request.urgent else PATIENT, next(self._order), request))
 
     def stop(self) -> None:
         """End after what is queued; then `join`."""
-        self._queue.put(None)
+        self._queue.put((LAST, next(self._order), None))
 
     def run(self) -> None:
         """Commit batch after batch until stopped."""
@@ -76,15 +84,18 @@ class GroupWriter(threading.Thread):
 
     def _next_batch(self) -> list[Request]:
         batch: list[Request] = []
-        while not self._stopping and len(batch) < MAX_BATCH:
+        limit = MAX_BATCH
+        while not self._stopping and len(batch) < limit:
             try:
-                request = self._queue.get(block=not batch)
+                _, _, request = self._queue.get(block=not batch)
             except Empty:
                 break
             if request is None:
                 self._stopping = True
             elif not request.future.cancelled():
                 batch.append(request)
+                if not request.urgent:
+                    limit = min(MAX_PATIENT_BATCH, limit)
         return batch
 
     def _commit(self, batch: list[Request]) -> int | None:
@@ -93,10 +104,13 @@ class GroupWriter(threading.Thread):
             if self._connection is None:
                 self._connection = self._engine.connect()
             connection = self._connection
-            with connection.begin():
+            with connection.begin() as whole:
                 transaction = Transaction(connection)
-                for request in batch:
-                    _perform(request, connection, transaction)
+                if len(batch) == 1:
+                    _perform_alone(batch[0], whole, transaction)
+                else:
+                    for request in batch:
+                        _perform(request, connection, transaction)
         except Exception as error:  # noqa: BLE001 - boundary: the writer outlives every failure
             self._refuse(batch, error)
             return None
@@ -116,6 +130,17 @@ class GroupWriter(threading.Thread):
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
+
+
+def _perform_alone(request: Request, whole: RootTransaction, transaction: Transaction) -> None:
+    """Run the only work of a commit; no savepoint is needed where nobody else is taken along."""
+    try:
+        request.result = request.work(transaction)
+    except Exception as error:  # handed to the caller below
+        if is_refused_by_disk(error):
+            raise
+        request.error = error
+        whole.rollback()
 
 
 def _perform(request: Request, connection: Connection, transaction: Transaction) -> None:
