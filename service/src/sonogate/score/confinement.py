@@ -16,7 +16,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 MAX_OPEN_FILES = 128
-NICENESS = 10
+NICENESS = 19
 """Receiving goes before scoring where both want the same core: a cart never waits for a model."""
 
 
