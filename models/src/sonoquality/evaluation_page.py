@@ -64,7 +64,8 @@ provider {model.provider}, by
 
 Validation split: {len(clean)} images as they are, {len(ladders.rows)} of them (the same number
 from each source, spread over patients) under {len(degrade.OPERATORS)} faults at 5 levels. Nothing
-of the model was fitted or chosen on them. Beside the model stand two classic sharpness measures. A
+of the model was fitted on them; what was chosen on some of them, the model card says under
+`choices`. Beside the model stand two classic sharpness measures. A
 step is in order when the score falls with the level. AUROC compares a level with the same images
 as they are, unpaired; both are taken on the raw score, which has no floor or ceiling. Means leave
 out ANN (the gate masks overlays before scoring; the row shows what they would do unmasked) and, at
