@@ -14,7 +14,13 @@ from typing import Any
 
 from sonogate.demo.objects import files_under, open_file
 from sonogate.domain.identity import AETitle, SOPInstanceUID, new_object_id
-from sonogate.domain.instance import MediaType, Provenance, ReceivedInstance, Transport
+from sonogate.domain.instance import (
+    MediaType,
+    Provenance,
+    ReceivedInstance,
+    Transport,
+    sniff,
+)
 from sonogate.domain.job import Examination, Job, Outcome
 from sonogate.domain.verdict import Seconds, Verdict
 from sonogate.judge.policy import Policy
@@ -105,15 +111,10 @@ def media_type_of(path: Path) -> MediaType:
             head = stream.read(MAGIC_BYTES)
     except OSError as error:
         raise ValueError(f"can't be read: {error.strerror or error}") from error
-    if head[128:132] == b"DICM":
-        return MediaType.DICOM
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return MediaType.PNG
-    if head.startswith(b"\xff\xd8\xff"):
-        return MediaType.JPEG
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return MediaType.WEBP
-    raise ValueError("neither a DICOM object nor a PNG, JPEG or WebP image")
+    media_type = sniff(head)
+    if media_type is None:
+        raise ValueError("neither a DICOM object nor a PNG, JPEG or WebP image")
+    return media_type
 
 
 def _judge(

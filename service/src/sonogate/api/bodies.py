@@ -10,7 +10,7 @@ from typing import IO
 from fastapi import Request
 
 from sonogate.api.problems import Problem
-from sonogate.domain.instance import MediaType
+from sonogate.domain.instance import MediaType, sniff
 from sonogate.settings import MIB
 
 IN_MEMORY_BYTES = MIB
@@ -20,19 +20,6 @@ REMEDY = (
     "Send the object itself as the body and say what it is, for instance: "
     "curl --data-binary @image.dcm -H 'Content-Type: application/dicom' …/v1/verdicts"
 )
-
-
-def sniff(head: bytes) -> MediaType | None:
-    """Recognise an object by its first bytes (132 suffice); None if it is none of ours."""
-    if head[128:132] == b"DICM":
-        return MediaType.DICOM
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return MediaType.PNG
-    if head.startswith(b"\xff\xd8\xff"):
-        return MediaType.JPEG
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return MediaType.WEBP
-    return None
 
 
 def declared(content_type: str | None) -> MediaType | None:

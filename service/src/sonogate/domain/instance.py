@@ -23,6 +23,19 @@ class MediaType(StrEnum):
     WEBP = "image/webp"
 
 
+def sniff(head: bytes) -> MediaType | None:
+    """Recognise an object by its first bytes (132 suffice); None if it is none of ours."""
+    if head[128:132] == b"DICM":
+        return MediaType.DICOM
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return MediaType.PNG
+    if head.startswith(b"\xff\xd8\xff"):
+        return MediaType.JPEG
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return MediaType.WEBP
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Who sent an object, as negotiated in its association."""
