@@ -20,6 +20,10 @@ LEAST_OF_DECLARED = 0.25
 #: A ground is believed if it fills its rows and columns, as every scan format does.
 LEAST_SOLIDITY = 0.94
 LEAST_GROUND = 0.15
+#: The deepest point may lie so far from the middle of the image, in parts of its width.
+AXIS_TOLERANCE = 0.04
+#: Parts of a whole fan that may be dropout: less is a rough edge, more leaves no side to go by.
+LEAST_LOST, MOST_LOST = 0.08, 0.45
 
 
 def find_sector(luma: Luma, no_evidence: Mask, *, declared: bool) -> Mask:
@@ -43,7 +47,30 @@ def find_sector(luma: Luma, no_evidence: Mask, *, declared: bool) -> Mask:
         return ground
     if declared and mask.mean() < LEAST_OF_DECLARED:
         return np.ones(luma.shape, dtype=np.bool_)
-    return mask
+    return completed_fan(mask) if declared else mask
+
+
+def completed_fan(mask: Mask) -> Mask:
+    """Give a fan back the side that lost its contact, by the symmetry of its other side.
+
+    The deepest point of a fan lies on its axis. Where that is also the middle of the declared
+    image, the fan is symmetric about it, and what one side lacks is dropout and not screen. A fan
+    that is nearly whole already, or that lacks more than half, stays as it is.
+
+    Args:
+        mask: (height, width) echoes of one declared image.
+    """
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return mask
+    deepest = mask[rows[-1] - max(1, len(rows) // 100) + 1 : rows[-1] + 1]
+    axis = float(np.flatnonzero(deepest.any(axis=0)).mean())
+    width = mask.shape[1]
+    if abs(axis - (width - 1) / 2) > AXIS_TOLERANCE * width:
+        return mask
+    whole: Mask = mask | mask[:, ::-1]
+    is_partial = LEAST_LOST * whole.sum() < (whole & ~mask).sum() < MOST_LOST * whole.sum()
+    return whole if is_partial else mask
 
 
 def _is_mere_rectangle(luma: Luma, no_evidence: Mask) -> bool:
