@@ -1,9 +1,11 @@
 """What a loop is worth."""
 
+import pytest
+
 from sonogate.domain.frames import Region
 from sonogate.domain.scores import Attribute, FrameScore
 from sonogate.domain.verdict import Band
-from sonogate.judge.aggregate import aggregate
+from sonogate.judge.aggregate import GROSS, GROSS_FROM, aggregate
 from tests.service.judge.make import examination, frame, judge
 
 
@@ -61,3 +63,21 @@ def test_a_fault_of_a_loop_is_shown_where_it_is_worst() -> None:
     ]
 
     assert Attribute(severity=0.5, region=there) == aggregate(frames, 45).attributes["shadowed"]
+
+
+@pytest.mark.parametrize("code", GROSS)
+def test_a_gross_fault_is_low_and_the_worse_the_lower(code: str) -> None:
+    """ADR 9: what anyone sees is low; below the threshold the model's word stands."""
+    qualities = [
+        aggregate([frame(1, 90, **{code: severity})], 45).quality
+        for severity in (GROSS_FROM - 0.01, GROSS_FROM, 0.9, 1.0)
+    ]
+
+    assert 90 == qualities[0]
+    assert qualities[1] < 45
+    assert qualities == sorted(qualities, reverse=True)
+
+
+def test_a_shadow_alone_is_not_low() -> None:
+    """It may be the finding itself."""
+    assert 90 == aggregate([frame(1, 90, shadowed=1.0, attenuated=1.0)], 45).quality

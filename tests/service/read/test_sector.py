@@ -14,14 +14,16 @@ def fan(axis: float = (WIDTH - 1) / 2) -> NDArray[np.bool_]:
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     across, down = columns - axis, rows + 60.0
     radius, angle = np.hypot(across, down), np.degrees(np.arctan2(across, down))
-    return (radius > 80) & (radius < 440) & (np.abs(angle) < 35)
+    inside: NDArray[np.bool_] = (radius > 80) & (radius < 440) & (np.abs(angle) < 35)
+    return inside
 
 
 def without(mask: NDArray[np.bool_], *, left_degrees: float) -> NDArray[np.bool_]:
     """Let the beams left of an angle fall silent."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     angle = np.degrees(np.arctan2(columns - (WIDTH - 1) / 2, rows + 60.0))
-    return mask & (angle > left_degrees)
+    heard: NDArray[np.bool_] = mask & (angle > left_degrees)
+    return heard
 
 
 @pytest.mark.parametrize("left_degrees", [-25.0, -12.0])

@@ -4,7 +4,7 @@ A loop is worth its median frame: a reader pages through it, so a few bad frames
 a few good ones do not save it. Best and worst frame and the share of low frames are told beside it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import median
@@ -13,6 +13,11 @@ from sonogate.domain.scores import Attribute, FrameScore
 
 EMPTY_FROM = 0.5
 """From this severity of `empty` a frame is low whatever the model says: no echo, no diagnosis."""
+
+GROSS = ("poor_contact", "too_dark", "too_bright", "blurred", "noisy")
+GROSS_FROM = 0.8
+"""From this severity of a gross fault a frame is low (ADR 9). Shadow and attenuation stay out: they
+may be the finding itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +34,11 @@ class LoopQuality:
 
 def aggregate(frames: Sequence[FrameScore], medium_from: float) -> LoopQuality:
     """Judge a loop by its frames, at least one; a still is a loop of one."""
-    qualities = [
-        capped(frame.quality, frame.attributes.get("empty"), medium_from) for frame in frames
-    ]
+    qualities = [capped(frame.quality, frame.attributes, medium_from) for frame in frames]
     attributes = loop_attributes(frames)
     n_low = sum(quality < medium_from for quality in qualities)
     return LoopQuality(
-        quality=capped(median(qualities), attributes.get("empty"), medium_from),
+        quality=capped(median(qualities), attributes, medium_from),
         best=frames[qualities.index(max(qualities))].frame_number,
         worst=frames[qualities.index(min(qualities))].frame_number,
         share_low_frames=n_low / len(frames),
@@ -44,11 +47,25 @@ def aggregate(frames: Sequence[FrameScore], medium_from: float) -> LoopQuality:
     )
 
 
-def capped(quality: float, empty: Attribute | None, medium_from: float) -> float:
-    """Lower the quality of an image without echoes below `medium`; never raise any."""
-    if empty is None or empty.severity < EMPTY_FROM:
-        return quality
-    return min(quality, medium_from * (1 - empty.severity))
+def capped(quality: float, attributes: Mapping[str, Attribute], medium_from: float) -> float:
+    """Lower the quality of an image without echoes, or with a gross fault, below `medium`.
+
+    Never raises any: from just below `medium_from` at the first gross severity to half of it at the
+    last; an empty image goes down to zero.
+    """
+    empty = severity_of(attributes, "empty")
+    if empty >= EMPTY_FROM:
+        return min(quality, medium_from * (1 - empty))
+    gross = max(severity_of(attributes, code) for code in GROSS)
+    if gross >= GROSS_FROM:
+        excess = (gross - GROSS_FROM) / (1 - GROSS_FROM)
+        return min(quality, medium_from * (0.98 - 0.48 * excess))
+    return quality
+
+
+def severity_of(attributes: Mapping[str, Attribute], code: str) -> float:
+    """Return the severity of a fault; zero where it was not measured."""
+    return attributes[code].severity if code in attributes else 0.0
 
 
 def loop_scores(frames: Sequence[FrameScore]) -> dict[str, float]:

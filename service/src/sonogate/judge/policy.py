@@ -1,8 +1,8 @@
 """Turn an examination into a verdict.
 
 Pure: no clock, no network, no settings read. Aggregation over frames lives in `aggregate`, words in
-`findings` and `messages`. One rule stands above the model: an image without tissue echoes is low.
-It only ever lowers a band.
+`findings` and `messages`. Two rules stand above the model: an image without tissue echoes is low,
+and so is one with a gross fault that anyone sees. They only ever lower a band.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from sonogate.domain.job import Examination, Outcome
 from sonogate.domain.scores import FrameScores
 from sonogate.domain.verdict import Band, Frames, Model, Status, Verdict
 from sonogate.errors import UnscorableError
-from sonogate.judge.aggregate import EMPTY_FROM, aggregate
+from sonogate.judge.aggregate import EMPTY_FROM, GROSS, GROSS_FROM, aggregate
 from sonogate.judge.findings import find, sentence_and_action
 from sonogate.settings import JudgeSettings, Threshold
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised when the rules of this file change, so that `policy_version` changes with them."""
 
 STATUS = {
@@ -58,6 +58,8 @@ class Policy:
             [
                 RULES_VERSION,
                 EMPTY_FROM,
+                GROSS,
+                GROSS_FROM,
                 self.finding_from,
                 self.card.model_dump(),
                 [each.model_dump() for each in self.site],
