@@ -50,8 +50,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Run a webhook receiver; it drops every fifth connection after it has acted."""
+def receiving(drop_every: int) -> Iterator[Receiver]:
+    """Run a webhook receiver; it drops every so many connections after it has acted."""
     receiver = Receiver()
 
     class Hook(BaseHTTPRequestHandler):
@@ -59,7 +59,7 @@ def receiving() -> Iterator[Receiver]:
             """Act, then answer or hang up."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.take(self.headers["Idempotency-Key"], body)
-            if receiver.n_requests % 5 == 0:
+            if receiver.n_requests % drop_every == 0:
                 self.close_connection = True
                 return
             self.send_response(204)
@@ -125,7 +125,7 @@ def test_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
     n_objects = max(300, 15 * n_kills)
     exam = [make_instance(seed=seed, height=120, width=160) for seed in range(n_objects)]
     pace = Pace(n_objects // n_kills)
-    with receiving() as receiver:
+    with receiving(drop_every=n_objects // 60) as receiver:
         hook = (
             f'[[webhooks]]\nurl = "http://127.0.0.1:{receiver.port}/hook"\nevents = ["verdict"]\n'
         )
