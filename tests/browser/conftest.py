@@ -279,7 +279,7 @@ class PageGate:
         await self._serving
 
     async def _no_upload(self, *_arguments: object) -> tuple[str, Verdict]:
-        raise NotImplementedError
+        raise AssertionError("nothing is uploaded here")
 
     async def _ready(self) -> Readiness:
         return Readiness(ready=True, checks={})
