@@ -168,6 +168,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         stack.push_async_callback(gate.database.close)
         stack.push_async_callback(gate.pool.stop)
         greeting = await gate.pool.start()
+        tell_shortcomings(greeting)
         gate.pipeline = gate.make_pipeline(greeting)
         await recover(gate)
         await asyncio.to_thread(gate.spool.open)
@@ -186,6 +187,14 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
             provider=greeting.model.provider,
         )
         yield gate
+
+
+def tell_shortcomings(greeting: Greeting) -> None:
+    """Log what the workers could not have: a better provider, a step of their confinement."""
+    for reason in greeting.rungs_failed:
+        log.info("provider not loaded", reason=reason)
+    for reason in greeting.unconfined:
+        log.warning("worker not fully confined", reason=reason)
 
 
 def make_ready_for_carts() -> None:
