@@ -144,8 +144,8 @@ class ScoringSettings(Section):
     """Frames of a cine in the first answer, spread over the loop."""
     deadline_seconds: Seconds = 20.0
     """Reading and scoring one object may take so long; then the worker is replaced."""
-    max_attempts: Annotated[int, Field(ge=1, le=10)] = 2
-    """How often an object that crashes its worker is tried."""
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
+    """How often an object that crashes its worker is tried; a worker may die twice by bad luck."""
     memory_bytes: Bytes = 3 * GIB
     """Address space of one worker (RLIMIT_AS)."""
     lease_seconds: Seconds = 60.0
