@@ -1,4 +1,4 @@
-"""Last byte to verdict published, beside the bare read and score in one process."""
+"""Last byte to verdict judged (not yet recorded), beside bare read and score in one process."""
 
 import json
 import statistics
