@@ -69,7 +69,7 @@ fit: $(VENV)/.train ## fit the shipped manifold again from ../shared/data (train
 	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo
 
 evaluate: $(VENV)/.train ## evaluate the shipped model; writes docs/results
-	@$(BIN)/sonoquality evaluate --data ../shared/data --out docs/results
+	@$(BIN)/sonoquality evaluate model --data ../shared/data --out docs/results
 
 gpu-check: $(BIN)/python ## on a machine with a GPU: install [gpu] and run the tests that need it
 	@$(PIP) install -c constraints.txt -e '.[gpu]' --group test

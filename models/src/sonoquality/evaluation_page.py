@@ -20,7 +20,7 @@ from sonoquality.model import QualityModel
 NAMED_FROM = 0.35
 WINS_BY = 0.02
 
-COMMAND = "python -m sonoquality.cli evaluate --data ../shared/data --out docs/results"
+COMMAND = "python -m sonoquality.cli evaluate model --data ../shared/data --out docs/results"
 
 
 def render(

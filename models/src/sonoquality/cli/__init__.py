@@ -1,0 +1,26 @@
+"""The command line of the quality models; one file per group of commands.
+
+A new command is a plain function with typed options in the file of its group, and its line in
+`COMMANDS` or `GROUPS` below. Rooms that need torch are imported inside a command, never above it.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from sonoquality.cli import evaluating, fitting, scoring
+
+COMMANDS = (fitting.fit, scoring.score, scoring.golden)
+GROUPS = (("evaluate", evaluating.app),)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ultrasound quality models.")
+for _command in COMMANDS:
+    app.command()(_command)
+for _name, _group in GROUPS:
+    app.add_typer(_group, name=_name)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    app(args=list(arguments) if arguments is not None else sys.argv[1:])

@@ -1,0 +1,5 @@
+"""`python -m sonoquality.cli`."""
+
+from sonoquality.cli import main
+
+main()
