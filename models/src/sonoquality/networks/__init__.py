@@ -1,0 +1,1 @@
+"""Encoders in torch, for training, export and the `tinyusfm` profile. Scoring needs none of it."""

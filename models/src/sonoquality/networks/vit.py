@@ -1,0 +1,159 @@
+"""One vision transformer for every profile; its parameters are named as timm names them."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from sonoquality.networks.profiles import WINDOW, EncoderProfile
+
+EPSILON = 1e-6  #: of the layer norms, as in TinyUSFM
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with biased query, key and value."""
+
+    def __init__(self, profile: EncoderProfile) -> None:
+        super().__init__()
+        self.heads = profile.heads
+        self.qkv = nn.Linear(profile.width, 3 * profile.width)
+        self.proj = nn.Linear(profile.width, profile.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mix tokens (n, token, width)."""
+        n, tokens, width = x.shape
+        qkv = self.qkv(x).reshape(n, tokens, 3, self.heads, width // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = functional.scaled_dot_product_attention(query, key, value)
+        out: Tensor = self.proj(mixed.transpose(1, 2).reshape(n, tokens, width))
+        return out
+
+
+class Mlp(nn.Module):
+    """Two layers with GELU between."""
+
+    def __init__(self, profile: EncoderProfile) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(profile.width, profile.mlp_ratio * profile.width)
+        self.fc2 = nn.Linear(profile.mlp_ratio * profile.width, profile.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map each token (n, token, width) by itself."""
+        out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
+        return out
+
+
+class Block(nn.Module):
+    """Attention and MLP on a residual stream, normalised before each."""
+
+    def __init__(self, profile: EncoderProfile) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(profile.width, eps=EPSILON)
+        self.attn = Attention(profile)
+        self.norm2 = nn.LayerNorm(profile.width, eps=EPSILON)
+        self.mlp = Mlp(profile)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the residual stream (n, token, width) after this block."""
+        x = x + self.attn(self.norm1(x))
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
+
+
+class PatchEmbed(nn.Module):
+    """One linear map of each patch."""
+
+    def __init__(self, profile: EncoderProfile) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(profile.channels, profile.width, profile.patch, profile.patch)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tokens (n, token, width) of pictures (n, channel, 224, 224)."""
+        out: Tensor = self.proj(x).flatten(2).transpose(1, 2)
+        return out
+
+
+class ConvStem(nn.Module):
+    """Overlapping convolutions, each of which halves the picture: fine texture costs little here.
+
+    A linear patch embedding sees a patch's phase; filters, a bend and an average see how strong its
+    texture is, which is what blur, noise and compression change (early convolutions: Xiao et al.,
+    arXiv 2106.14881).
+    """
+
+    def __init__(self, profile: EncoderProfile) -> None:
+        super().__init__()
+        widths = (profile.channels, *profile.stem, profile.width)
+        sides = (5, *[3] * (len(widths) - 2))
+        self.convs = nn.ModuleList(
+            nn.Conv2d(before, after, side, stride=2, padding=side // 2)
+            for before, after, side in zip(widths[:-1], widths[1:], sides, strict=True)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tokens (n, token, width) of pictures (n, channel, 224, 224)."""
+        *early, last = self.convs
+        for conv in early:
+            x = functional.gelu(conv(x))
+        out: Tensor = last(x).flatten(2).transpose(1, 2)
+        return out
+
+
+class VisionTransformer(nn.Module):
+    """An encoder of windows (n, channel, 224, 224) that are normalised by (x - 0.5) / 0.5."""
+
+    def __init__(self, profile: EncoderProfile) -> None:
+        super().__init__()
+        self.profile = profile
+        n_tokens = profile.grid**2 + int(profile.class_token)
+        if profile.class_token:
+            self.cls_token = nn.Parameter(torch.zeros(1, 1, profile.width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, n_tokens, profile.width))
+        self.patch_embed = ConvStem(profile) if profile.stem else PatchEmbed(profile)
+        self.blocks = nn.ModuleList(Block(profile) for _ in range(profile.depth))
+        self.norm = nn.LayerNorm(profile.width, eps=EPSILON)
+        self.apply(_begin)
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+
+    def embed(self, x: Tensor) -> Tensor:
+        """Return the residual stream (n, token, width) before the first block.
+
+        Raises:
+            ValueError: the windows are not (n, channels of the profile, 224, 224).
+        """
+        if x.shape[1:] != (self.profile.channels, WINDOW, WINDOW):
+            raise ValueError(
+                f"Expected (n, {self.profile.channels}, {WINDOW}, {WINDOW}), got {tuple(x.shape)}."
+            )
+        tokens: Tensor = self.patch_embed(x)
+        if self.profile.class_token:
+            tokens = torch.cat([self.cls_token.expand(len(x), -1, -1), tokens], dim=1)
+        return tokens + self.pos_embed
+
+    def run(self, stream: Tensor) -> list[Tensor]:
+        """Run the blocks on a residual stream; return it after each tap, class token dropped."""
+        found: list[Tensor] = []
+        for number, block in enumerate(self.blocks, start=1):
+            stream = block(stream)
+            if number in self.profile.taps:
+                found.append(stream[:, int(self.profile.class_token) :])
+            if number == max(self.profile.taps):
+                break
+        return found
+
+    def tokens(self, x: Tensor) -> list[Tensor]:
+        """Return the residual stream (n, 196, width) after each tap, without the class token."""
+        return self.run(self.embed(x))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Do as `tokens` does."""
+        return self.tokens(x)
+
+
+def _begin(module: nn.Module) -> None:
+    """Draw the first weights as vision transformers do: narrow for linear, He for convolutions."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Conv2d) and module.bias is not None:
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        nn.init.zeros_(module.bias)
