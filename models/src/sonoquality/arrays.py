@@ -1,5 +1,6 @@
 """The array types that travel between the steps of scoring, by meaning rather than by shape."""
 
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -22,6 +23,12 @@ Windows: TypeAlias = NDArray[np.float32]
 
 Floats: TypeAlias = NDArray[np.float64]
 """Any array of plain numbers; the docstring beside it gives the axes."""
+
+Tokens: TypeAlias = NDArray[np.float32]
+"""(window, token, channel): what one block of an encoder says of each patch, row by row."""
+
+Encode: TypeAlias = Callable[[Windows], Sequence[Tokens]]
+"""Windows in, the raw tokens of each tapped block out, shallow to deep; no class token."""
 
 
 class ShapeError(ValueError):
