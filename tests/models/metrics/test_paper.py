@@ -21,7 +21,7 @@ from sonoquality.metrics.organ_model import load_organ_model
 from tests.models.metrics import paper_formulas
 
 CHANNELS, TAPS = 12, 3
-SIZES = [(224, 224), (100, 80), (225, 225), (300, 500), (448, 336), (560, 448), (700, 1000)]
+SIZES = [(224, 224), (100, 80), (99, 131), (225, 225), (300, 500), (448, 336), (560, 448), (700, 1000)]
 
 
 def picture(size: tuple[int, int], seed: int = 3) -> Luma:
