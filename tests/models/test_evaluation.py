@@ -150,7 +150,7 @@ def test_an_evaluation_ends_in_a_page(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "6 frames of 2 patients: 2 poor, 2 medium, 2 good" in text
     assert "Variants of our models ever scored on this set: 1" in text
     assert text.count("\n| DEF |") == 2
-    assert ("ladders", 95, 95) in told
+    assert ("ladders", 100, 100) in told
     model = QualityModel.load(entry)
     ledger = tmp_path / "out" / evaluation.LEDGER
     assert 1 == evaluation.note(ledger, model)

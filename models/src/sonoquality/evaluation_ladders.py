@@ -9,7 +9,7 @@ from sonoquality import degrade
 from sonoquality.agreement import Interval, auroc, bootstrap
 from sonoquality.evaluation import SCORERS, Sample
 
-NOT_COUNTED = ("ANN",)  #: overlays are masked before scoring: no fault of the picture
+NOT_COUNTED = degrade.NOT_COUNTED
 MILD = ("G-", "G+", "TGC")  #: hardly matter at level 1 (SCIENCE 7.4), so not in its mean
 
 

@@ -68,8 +68,9 @@ of the model was fitted on them; what was chosen on some of them, the model card
 `choices`. Beside the model stand two classic sharpness measures. A
 step is in order when the score falls with the level. AUROC compares a level with the same images
 as they are, unpaired; both are taken on the raw score, which has no floor or ceiling. Means leave
-out ANN (the gate masks overlays before scoring; the row shows what they would do unmasked) and, at
-level 1, G-, G+ and TGC (next to harmless there). Intervals: 95 %, bootstrap over groups."""
+out ANN (the gate masks overlays before scoring; the row shows what they would do unmasked), ZOM (a
+fault of the view) and, at level 1, G-, G+ and TGC (next to harmless there). Intervals: 95 %,
+bootstrap over groups."""
 
 
 def machine() -> str:

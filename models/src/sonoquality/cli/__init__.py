@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import typer
 
-from sonoquality.cli import evaluating, fitting, scoring
+from sonoquality.cli import degrading, evaluating, fitting, scoring
 
-COMMANDS = (fitting.fit, scoring.score, scoring.golden)
+COMMANDS = (fitting.fit, scoring.score, scoring.golden, degrading.degrade)
 GROUPS = (("evaluate", evaluating.app),)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ultrasound quality models.")

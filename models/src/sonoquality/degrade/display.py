@@ -1,17 +1,14 @@
-"""Operators of display and storage: pixel density, line density, JPEG, grey levels, overlays."""
+"""Operators of display and storage: pixel density, line density, JPEG, grey levels."""
 
 from io import BytesIO
 
 import numpy as np
 from numpy.random import Generator
-from PIL import Image, ImageDraw
+from PIL import Image
 from scipy import ndimage
 
-from sonoquality.arrays import Mask, UnitImage
+from sonoquality.arrays import UnitImage
 from sonoquality.degrade.scene import Scene
-
-GLYPHS = "DIST 1.23cm GA 21w3d + x MI 0.9"
-MAX_WORDS = 600
 
 
 def resolution(scene: Scene, scale: float, _rng: Generator) -> UnitImage:
@@ -52,32 +49,3 @@ def grey_levels(scene: Scene, n_levels: float, _rng: Generator) -> UnitImage:
     """Keep `n_levels` shades of grey (SCIENCE 7.3)."""
     steps = np.float32(n_levels - 1)
     return np.asarray(np.round(scene.image * steps) / steps, np.float32)
-
-
-def _glyph_area(scene: Scene, share: float, rng: Generator) -> Mask:
-    """Write text on the scan until it covers `share` of it."""
-    height, width = scene.scan_mask.shape
-    size, words = max(8, round(height / 28)), GLYPHS.split()
-    canvas = Image.new("1", (width, height))
-    pen = ImageDraw.Draw(canvas)
-    for _ in range(MAX_WORDS):
-        row, col = rng.uniform(0, height - size), rng.uniform(0, max(1, width - 3 * size))
-        pen.text((col, row), words[int(rng.integers(len(words)))], fill=1, font_size=size)
-        covered = np.asarray(canvas, np.bool_) & scene.scan_mask
-        if covered.sum() >= share * scene.scan_mask.sum():
-            break
-    return covered
-
-
-def annotations(scene: Scene, share: float, rng: Generator) -> UnitImage:
-    """Cover `share` of the scan with white text (SCIENCE 7.3).
-
-    Overlays are masked before scoring: a score must not move with it.
-    """
-    covered = _glyph_area(scene, share, rng)
-    return np.where(covered, np.float32(1), scene.image)
-
-
-def annotations_area(scene: Scene, share: float, rng: Generator) -> Mask:
-    """Pixels under the text."""
-    return _glyph_area(scene, share, rng)

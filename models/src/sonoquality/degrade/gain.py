@@ -1,10 +1,12 @@
 """Operators of the front panel: gain, time-gain compensation, dynamic range."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.random import Generator
 from scipy.interpolate import PchipInterpolator
 
-from sonoquality.arrays import UnitImage
+from sonoquality.arrays import Floats, UnitImage
 from sonoquality.degrade.scene import DISPLAY_RANGE_DB, Scene, shift_db
 
 N_SLIDERS = 8  #: knots of the time-gain compensation, as on most carts
@@ -15,12 +17,22 @@ def gain(scene: Scene, gain_db: float, _rng: Generator) -> UnitImage:
     return shift_db(scene.image, gain_db)
 
 
-def time_gain(scene: Scene, slider_db: float, rng: Generator) -> UnitImage:
-    """Set eight depth sliders wrongly, the worst of them by `slider_db` (SCIENCE 7.3)."""
+def _sliders(slider_db: float, rng: Generator) -> Floats:
+    """Draw the eight errors in dB, skin first; the largest is `slider_db`."""
     sliders = rng.uniform(-1, 1, N_SLIDERS)
     sliders *= slider_db / np.abs(sliders).max()
-    curve = PchipInterpolator(np.linspace(0, 1, N_SLIDERS), sliders)
+    return sliders
+
+
+def time_gain(scene: Scene, slider_db: float, rng: Generator) -> UnitImage:
+    """Set eight depth sliders wrongly, the worst of them by `slider_db` (SCIENCE 7.3)."""
+    curve = PchipInterpolator(np.linspace(0, 1, N_SLIDERS), _sliders(slider_db, rng))
     return shift_db(scene.image, np.asarray(curve(np.clip(scene.geometry.depth, 0, 1)), np.float32))
+
+
+def time_gain_drawn(_scene: Scene, slider_db: float, rng: Generator) -> Mapping[str, float]:
+    """The errors of the sliders, skin first."""
+    return {f"slider_{i}_db": float(db) for i, db in enumerate(_sliders(slider_db, rng), 1)}
 
 
 def display_range(scene: Scene, range_db: float, _rng: Generator) -> UnitImage:

@@ -1,5 +1,7 @@
 """Operators of the sound path: attenuation, shadow, poor contact, reverberation, along the rays."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.random import Generator
 from scipy import ndimage
@@ -15,6 +17,7 @@ from sonoquality.degrade.scene import (
     psf_noise,
     shift_db,
     sigmoid,
+    strongest,
 )
 
 FLOOR_DB, FLOOR_RISE_DB = -62.0, 8.0  #: receiver noise re white at the skin; time gain lifts it
@@ -36,11 +39,10 @@ def attenuation(scene: Scene, loss_db: float, rng: Generator) -> UnitImage:
     The notes' floor of -50 dB at every depth veils the near field of dark images; ours rises with
     depth to -54 dB, as time gain compensation lifts receiver noise.
     """
-    shape = scene.scan_mask.shape
     depth = np.clip(scene.geometry.depth, 0, 1.2)
     echo = amplitude(scene.image - np.float32(loss_db / DISPLAY_RANGE_DB) * depth)
     floor = amplitude(1 + (FLOOR_DB + FLOOR_RISE_DB * depth) / DISPLAY_RANGE_DB)
-    return compress(echo * phase(shape, rng) + floor * psf_noise(shape, rng))
+    return compress(echo * phase(scene, rng) + floor * psf_noise(scene, rng))
 
 
 def _reflector(scene: Scene, rng: Generator) -> tuple[float, float]:
@@ -66,7 +68,10 @@ def _shadow_field(scene: Scene, drop_db: float, rng: Generator) -> UnitImage:
 
 
 def shadow(scene: Scene, drop_db: float, rng: Generator) -> UnitImage:
-    """Darken the rays below a bright reflector by `drop_db`, with soft edges (SCIENCE 7.3)."""
+    """Darken the rays below a bright reflector by `drop_db`, with soft edges (SCIENCE 7.3).
+
+    The shadow begins .02 of the depth below the reflector's middle, so that the reflector stays.
+    """
     return shift_db(scene.image, -drop_db * _shadow_field(scene, drop_db, rng))
 
 
@@ -75,9 +80,26 @@ def shadow_area(scene: Scene, drop_db: float, rng: Generator) -> Mask:
     return scene.scan_mask & (_shadow_field(scene, drop_db, rng) > 0.5)
 
 
-def _contact_field(scene: Scene, share: float, rng: Generator) -> UnitImage:
+def shadow_drawn(scene: Scene, drop_db: float, rng: Generator) -> Mapping[str, float]:
+    """Where the reflector is, and the shadow's width at the skin, as shares of the scan."""
+    lateral, depth = _reflector(scene, rng)
+    return {"lateral": lateral, "depth": depth, "width": SHADOW_WIDTH[drop_db]}
+
+
+def _lifted(share: float, rng: Generator) -> tuple[float, float]:
+    """Draw centre and half width of the lines without contact."""
     at_end, side, place = rng.random() < EDGE_LIFT_SHARE, rng.random() < 0.5, rng.uniform(0.3, 0.7)
-    centre, half = (0.0 if side else 1.0, share) if at_end else (place, share / 2)
+    return (0.0 if side else 1.0, share) if at_end else (float(place), share / 2)
+
+
+def poor_contact_drawn(_scene: Scene, share: float, rng: Generator) -> Mapping[str, float]:
+    """Centre and half width of the lines without contact, as shares of the scan's width."""
+    centre, half = _lifted(share, rng)
+    return {"centre": centre, "half_width": half}
+
+
+def _contact_field(scene: Scene, share: float, rng: Generator) -> UnitImage:
+    centre, half = _lifted(share, rng)
     across = half - np.abs(scene.geometry.lateral - centre)
     return np.where(scene.geometry.depth > 0.02, sigmoid(across / 0.01), np.float32(0)).astype(
         np.float32
@@ -99,11 +121,9 @@ def poor_contact_area(scene: Scene, share: float, rng: Generator) -> Mask:
 
 def reverberation(scene: Scene, ratio: float, rng: Generator) -> UnitImage:
     """Repeat the strongest echoes every 40 px, each `ratio` times the last (SCIENCE 7.3)."""
-    shape = scene.scan_mask.shape
-    echo = amplitude(scene.image)
-    strong = np.where(scene.scan_mask & (echo > np.percentile(echo[scene.scan_mask], 97)), echo, 0)
-    total = echo * phase(shape, rng)
+    strong = strongest(scene, 97, 1.0)
+    total = amplitude(scene.image) * phase(scene, rng)
     for order in range(1, N_REVERBERATIONS + 1):
-        repeat = displaced(strong.astype(np.float32), scene, -order * REVERBERATION_PX)
-        total = total + np.float32(ratio**order) * repeat * phase(shape, rng)
+        repeat = displaced(strong, scene, -order * REVERBERATION_PX)
+        total = total + np.float32(ratio**order) * repeat * phase(scene, rng)
     return compress(total)

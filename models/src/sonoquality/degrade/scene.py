@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sonoquality.arrays import Mask, UnitImage
+from sonoquality.degrade.beams import beam_table
 from sonoquality.geometry import ScanGeometry
 
 DISPLAY_RANGE_DB = 60.0
@@ -52,23 +53,43 @@ def sigmoid(x: UnitImage) -> UnitImage:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * x)), np.float32)
 
 
-def noise(shape: tuple[int, int], rng: Generator, axial: float, lateral: float) -> C64:
-    """Complex Gaussian noise smoothed by a point spread (sigma in px), of unit power."""
-    parts = rng.standard_normal((2, *shape), dtype=np.float32)
-    smooth = ndimage.gaussian_filter(parts, (0, axial, lateral), mode="nearest")
-    power = float(np.mean(smooth[0] ** 2 + smooth[1] ** 2))
-    return np.asarray((smooth[0] + 1j * smooth[1]) / np.sqrt(power), np.complex64)
+def noise(scene: Scene, rng: Generator, axial: float, lateral: float) -> C64:
+    """Complex Gaussian noise smoothed by a point spread (sigma in px), of unit power in the scan.
+
+    The grain follows the beams: in a fan it turns with them and widens with depth.
+    """
+    table = beam_table(scene.scan_mask)
+    parts = rng.standard_normal((2, *table.shape), dtype=np.float32)
+    width = lateral * table.beams_per_px
+    smooth = ndimage.gaussian_filter(parts, (0, axial, width), mode="nearest")
+    real, imaginary = table.to_pixels(smooth[0]), table.to_pixels(smooth[1])
+    power = float(np.mean((real**2 + imaginary**2)[scene.scan_mask]))
+    return np.asarray((real + 1j * imaginary) / np.sqrt(power), np.complex64)
 
 
-def psf_noise(shape: tuple[int, int], rng: Generator) -> C64:
+def psf_noise(scene: Scene, rng: Generator) -> C64:
     """Noise with the grain of the scanner's own point spread."""
-    return noise(shape, rng, PSF_AXIAL_PX, PSF_LATERAL_PX)
+    return noise(scene, rng, PSF_AXIAL_PX, PSF_LATERAL_PX)
 
 
-def phase(shape: tuple[int, int], rng: Generator) -> C64:
+def phase(scene: Scene, rng: Generator) -> C64:
     """Random phase that varies over the point spread."""
-    field = psf_noise(shape, rng)
+    field = psf_noise(scene, rng)
     return np.asarray(field / np.maximum(np.abs(field), 1e-6), np.complex64)
+
+
+def strongest(scene: Scene, percentile: float, soft_px: float) -> UnitImage:
+    """Amplitude of echoes above a percentile of the scan, 0 elsewhere, with edges `soft_px` wide.
+
+    Hard edges of a chosen set of pixels would be copied as such, and no echo has them. Where so
+    much is white that nothing is above the percentile, the white counts.
+    """
+    echo = amplitude(scene.image)
+    least = np.percentile(echo[scene.scan_mask], percentile)
+    above = scene.scan_mask & (echo > least)
+    bright = above if above.any() else scene.scan_mask & (echo >= least)
+    soft = ndimage.gaussian_filter(bright.astype(np.float32), soft_px)
+    return np.where(scene.scan_mask, echo * soft, np.float32(0))
 
 
 def displaced(
@@ -93,3 +114,10 @@ def displaced(
 def within(field: UnitImage, scan_mask: Mask) -> UnitImage:
     """Zero a field outside the mask, so that smoothing can be normalised by the smoothed mask."""
     return np.where(scan_mask, field, np.float32(0))
+
+
+def smoothed_within(field: UnitImage, scan_mask: Mask, sigma_px: float) -> UnitImage:
+    """Smooth a field by what lies inside the mask only; the background does not leak in."""
+    total = ndimage.gaussian_filter(within(field, scan_mask), sigma_px)
+    weight = ndimage.gaussian_filter(scan_mask.astype(np.float32), sigma_px)
+    return np.asarray(total / np.maximum(weight, np.float32(1e-3)), np.float32)

@@ -16,8 +16,10 @@ from sonoquality.arrays import Luma, Mask
 from sonoquality.card import Anchors
 from sonoquality.training.data import Row
 
-#: Groups of operators that act on echoes; the display group (storage, text) is no physics.
-PHYSICS = tuple(name for name, operator in degrade.OPERATORS.items() if operator.group != "display")
+#: Operators that act on echoes; storage, text and the view are no physics.
+PHYSICS = tuple(
+    name for name in degrade.LADDER if degrade.OPERATORS[name].group not in ("display", "view")
+)
 QUALITY = (90.0, 75.0, 45.0, 5.0)
 CLEAN_QUANTILES = (0.5, 0.85, 0.97)
 #: Nobody graded the clean images: this share, the worst, is taken for really bad ones.

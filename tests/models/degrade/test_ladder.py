@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sonoquality import degrade
 from sonoquality.arrays import Mask, UnitImage
@@ -50,6 +52,59 @@ def test_other_seeds_give_other_images(name: str) -> None:
     images = {degraded(name, "fan", 3, seed)[1].tobytes() for seed in range(6)}
 
     assert len(images) > 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(EVERY),
+    probe=st.sampled_from(PROBES),
+    level=st.sampled_from((0, *degrade.LEVELS)),
+    seed=st.integers(0, 2**31),
+)
+def test_an_operator_stays_inside_the_scan_whatever_the_seed(
+    name: str, probe: str, level: int, seed: int
+) -> None:
+    """The background is untouched, grey stays grey, and a second call gives the same image."""
+    image, changed, mask = degraded(name, probe, level, seed)
+
+    assert np.array_equal(changed[~mask], image[~mask])
+    assert np.isfinite(changed).all()
+    assert 0 <= changed.min() <= changed.max() <= 1
+    assert np.array_equal(changed, degraded(name, probe, level, seed)[1])
+    assert np.array_equal(changed, image) == (level == 0)
+
+
+def test_every_operator_names_its_formula_and_the_source_of_it() -> None:
+    """Twenty operators, eighteen of which count."""
+    assert list(degrade.OPERATORS) == list(degrade.FORMULAS)
+    assert 20 == len(degrade.OPERATORS)
+    assert 18 == len(degrade.LADDER)
+    assert all("SCIENCE 7" in formula.source for formula in degrade.FORMULAS.values())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_record_says_what_was_done(name: str) -> None:
+    """Strength by level, and what the seed chose."""
+    mask = SCANS["fan"]
+    found = degrade.record(name, tissue(mask), mask, 4, 7)
+
+    assert (name, 4, 7) == (found.operator, found.level, found.seed)
+    assert degrade.OPERATORS[name].parameters[3] == found.strength
+    assert (name in {"TGC", "SHA", "CON"}) == bool(found.drawn)
+    assert degrade.record(name, tissue(mask), mask, 0, 7).strength is None
+
+
+def test_a_record_says_where_a_shadow_lies() -> None:
+    """The shadow is centred on the reflector that the record names."""
+    mask = SCANS["fan"]
+    image = tissue(mask)
+    area = degrade.affected_area("SHA", image, mask, 4, 4)
+    drawn = degrade.record("SHA", image, mask, 4, 4).drawn
+    geometry = degrade.geometry_of(mask)
+
+    assert area is not None
+    assert abs(np.median(geometry.lateral[area]) - drawn["lateral"]) < 0.02
+    assert geometry.depth[area].min() > drawn["depth"]
 
 
 def test_gain_is_a_shift_of_grey() -> None:
