@@ -33,7 +33,6 @@ from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings, TrackSettings
 from sonogate.store.database import Database
-from sonogate.store.keeper import StoreKeeper
 from sonogate.track import tracker
 from sonogate.track.events import EventFeed
 from sonogate.track.studies import Studies
@@ -311,7 +310,7 @@ class PageGate:
                 received_at=now,
             ),
         )
-        await StoreKeeper(self._database, 1000).keep(received)
+        await self._database.write(lambda tx: tx.objects.keep(received))
         examination = Examination(
             object_id=received.object_id,
             outcome=Outcome.SCORED,

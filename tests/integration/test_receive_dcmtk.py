@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -84,8 +85,8 @@ async def run(*command: str) -> tuple[int, str]:
 def assert_kept(door: Door, path: Path, syntax: str) -> None:
     """The object of a file is in the spool, readable, in its syntax, with its pixels."""
     sent = dcmread(path)
-    (row,) = [each for each in door.keeper.rows if each.sop_instance_uid == sent.SOPInstanceUID]
-    kept = dcmread(door.spool.path_of(row.spool_name))
+    (row,) = [each for each in door.registrar.rows if each.sop_instance_uid == sent.SOPInstanceUID]
+    kept = dcmread(BytesIO(door.bytes_of(row)))
 
     assert syntax == row.transfer_syntax_uid == kept.file_meta.TransferSyntaxUID
     assert sent.PixelData == kept.PixelData
@@ -127,7 +128,7 @@ async def test_storescu_is_refused_deflated(
     )
 
     assert code == 0, said
-    assert door.keeper.rows[0].transfer_syntax_uid in {EXPLICIT, IMPLICIT, BIG}
+    assert door.registrar.rows[0].transfer_syntax_uid in {EXPLICIT, IMPLICIT, BIG}
 
 
 async def test_dcmsend_pushes_a_mixed_folder(
@@ -143,7 +144,7 @@ async def test_dcmsend_pushes_a_mixed_folder(
     )
 
     assert code == 0, said
-    assert len(paths) == len(door.keeper.rows)
+    assert len(paths) == len(door.registrar.rows)
     for path, syntax in paths.items():
         if syntax in ENCAPSULATED:
             assert_kept(door, path, syntax)

@@ -63,7 +63,7 @@ async def test_no_damaged_conversation_breaks_the_listener(tmp_path: Path) -> No
                         pass
             assert not faults, f"seed {seed}: {faults}"
         await eventually(lambda: door.listener.n_associations == 0)
-        await eventually(lambda: len(door.files()) == len(door.keeper.rows))
+        await eventually(lambda: len(door.held()) == len(door.registrar.rows))
         async with connected(door.port) as peer:
             await peer.say(CONVERSATION)
             assert [2, 4, 4, 4, 6] == [(await peer.hear())[0] for _ in range(5)]

@@ -173,7 +173,7 @@ async def test_a_broken_association_is_aborted_with_its_reason(
         await peer.say(octets)
 
         assert abort == await abort_of(peer)
-    assert door.files() == []
+    assert door.held() == []
 
 
 async def test_a_wrong_group_length_is_aborted(door: Door) -> None:
@@ -195,10 +195,10 @@ async def test_a_uid_never_builds_a_path(door: Door, tmp_path: Path, uid: str) -
         await peer.say(message(store_rq(uid), b"content"))
         assert await peer.hear_status() == 0
         await peer.release()
-    (row,) = door.keeper.rows
+    (row,) = door.registrar.rows
 
     assert uid == row.sop_instance_uid
-    assert [door.spool.path_of(row.spool_name)] == door.files()
+    assert [door.bytes_of(row)] == door.held()
     assert [door.spool.folder] == everything_in(tmp_path)
 
 
@@ -223,7 +223,7 @@ async def test_an_object_without_a_name_is_refused(
         assert await peer.hear_status() == 0xC000
         await peer.say(message(ECHO_RQ, context_id=ECHO_CONTEXT))
         assert await peer.hear_status() == 0
-    assert door.files() == []
+    assert door.held() == []
 
 
 async def test_an_empty_data_set_is_refused(door: Door) -> None:
@@ -278,9 +278,9 @@ async def test_an_association_that_ends_mid_object_leaves_nothing(
             await peer.say(p_data(pdv(STORE_CONTEXT, 0, bytes(500))))
         await peer.say(_LAST_WORDS[how])
     await eventually(lambda: door.listener.n_associations == 0)
-    await eventually(lambda: len(door.files()) == 1)
+    await eventually(lambda: len(door.held()) == 1)
 
-    assert ["1.2.1"] == [row.sop_instance_uid for row in door.keeper.rows]
+    assert ["1.2.1"] == [row.sop_instance_uid for row in door.registrar.rows]
 
 
 async def test_requests_sent_ahead_are_answered_in_turn(door: Door) -> None:
@@ -294,7 +294,9 @@ async def test_requests_sent_ahead_are_answered_in_turn(door: Door) -> None:
         statuses = [await peer.hear_status() for _ in range(n_objects)]
 
     assert [0] * n_objects == statuses
-    assert [f"1.2.{n}" for n in range(n_objects)] == [r.sop_instance_uid for r in door.keeper.rows]
+    assert [f"1.2.{n}" for n in range(n_objects)] == [
+        r.sop_instance_uid for r in door.registrar.rows
+    ]
 
 
 async def test_a_peer_that_reads_no_answers_is_held_up(door: Door) -> None:
@@ -342,7 +344,7 @@ async def test_a_message_that_stops_half_way_is_given_up(tmp_path: Path, prefix:
 
         assert (USER, 0) == await abort_of(peer)
         assert door.count("sonogate_associations_ended_total", result="timed_out") == 1
-        assert door.files() == []
+        assert door.held() == []
 
 
 async def test_an_association_over_its_byte_budget_is_aborted(tmp_path: Path) -> None:
@@ -357,7 +359,7 @@ async def test_an_association_over_its_byte_budget_is_aborted(tmp_path: Path) ->
         await peer.say(message(store_rq("1.2.2"), bytes(60_000)))
 
         assert (PROVIDER, 0) == await abort_of(peer)
-        await eventually(lambda: len(door.files()) == 1)
+        await eventually(lambda: len(door.held()) == 1)
 
 
 async def test_a_flood_of_connections_is_bounded(tmp_path: Path) -> None:

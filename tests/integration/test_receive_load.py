@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sonogate.receive.spool_file import Block, SpoolFile
+from sonogate.receive.spool.files import Block, SpoolFile
 from sonogate.settings import MIB
 from tests.service.receive.door import (
     ECHO_CONTEXT,
@@ -39,20 +39,22 @@ CINE_BYTES = 50 * MIB
 SERVE = """
 import asyncio, sys
 from pathlib import Path
-from sonogate.domain.instance import Kept
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
 from sonogate.settings import ListenerSettings, SpoolSettings
 
-class Keeper:
-    async def keep(self, instance):
-        return Kept(object_id=instance.object_id)
+class Nobody:
+    def require_room(self):
+        pass
+
+    def announce(self, instance):
+        pass
 
 async def main():
     settings = ListenerSettings(port=0)
     spool = Spool(Path(sys.argv[1]), SpoolSettings(min_free_bytes=1), settings)
-    listener = Listener(settings, spool, Keeper(), Metrics())
+    listener = Listener(settings, spool, Nobody(), Metrics())
     await listener.start()
     print("PORT", listener.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
@@ -157,4 +159,4 @@ async def test_a_slow_disk_holds_senders_up_instead_of_filling_memory(
 
         assert was_held_up
         assert transport.is_reading()
-        assert door.files()[0].stat().st_size > 40_000_000
+        assert len(door.held()[0]) > 40_000_000

@@ -1,7 +1,9 @@
 """pynetdicom's requestor over a real association: what is answered, and what is on disk by then."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,6 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import UltrasoundImageStorage, Verification
 
-from sonogate.errors import SpoolFullError
 from tests.service.receive.door import Door, eventually, open_door
 
 pytestmark = pytest.mark.integration
@@ -48,6 +49,21 @@ def associate(port: int) -> Association:
     return assoc
 
 
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """A disk whose syncs wait until the event is set."""
+    is_done = threading.Event()
+    real_sync = os.fdatasync
+
+    def sync(descriptor: int) -> None:
+        is_done.wait(10)
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    yield is_done
+    is_done.set()
+
+
 def push(port: int, *instances: Dataset) -> list[int]:
     """Send instances over one association and return their statuses, blocking."""
     assoc = associate(port)
@@ -58,12 +74,12 @@ def push(port: int, *instances: Dataset) -> list[int]:
 
 
 async def test_objects_are_acknowledged_and_kept(door: Door) -> None:
-    """Each Success has its row and its file; provenance is the association's."""
+    """Each Success has its row and its bytes; provenance is the association's."""
     statuses = await asyncio.to_thread(push, door.port, instance(), instance(), instance())
 
     assert [0, 0, 0] == statuses
-    assert len(door.keeper.rows) == len(door.files()) == 3
-    provenance = door.keeper.rows[0].provenance
+    assert len(door.registrar.rows) == len(door.held()) == 3
+    provenance = door.registrar.rows[0].provenance
     assert ("CART", "SONOGATE", "127.0.0.1") == (
         provenance.calling_ae,
         provenance.called_ae,
@@ -72,14 +88,13 @@ async def test_objects_are_acknowledged_and_kept(door: Door) -> None:
     assert door.count("sonogate_received_total", calling_ae="CART", result="kept") == 3
 
 
-async def test_success_waits_for_the_row(door: Door) -> None:
-    """While the commit is held up no Success goes out; the file is durable by then already."""
-    door.keeper.gate.clear()
+async def test_success_waits_for_the_sync(door: Door, slow_disk: threading.Event) -> None:
+    """While the disk syncs no Success goes out, though every byte was written."""
     pushing = asyncio.create_task(asyncio.to_thread(push, door.port, instance()))
-    await eventually(lambda: len(door.files()) == 1)
+    await eventually(lambda: len(door.held()) == 1)
     await asyncio.sleep(0.3)
     answered_early = pushing.done()
-    door.keeper.gate.set()
+    slow_disk.set()
 
     assert not answered_early
     assert [0] == await pushing
@@ -90,7 +105,7 @@ async def test_the_same_bytes_again_are_idempotent(door: Door) -> None:
     ds = instance()
 
     assert [0, 0] == await asyncio.to_thread(push, door.port, ds, ds)
-    assert len(door.keeper.rows) == len(door.files()) == 1
+    assert len(door.registrar.rows) == len(door.held()) == 1
     assert door.count("sonogate_received_total", calling_ae="CART", result="duplicate") == 1
 
 
@@ -99,7 +114,7 @@ async def test_other_bytes_under_the_same_uid_are_a_conflict(door: Door) -> None
     one, other = instance("1.2.3", text="one"), instance("1.2.3", text="other")
 
     assert [0, 0] == await asyncio.to_thread(push, door.port, one, other)
-    assert len(door.keeper.rows) == len(door.files()) == 2
+    assert len(door.registrar.rows) == len(door.held()) == 2
     assert door.count("sonogate_received_total", calling_ae="CART", result="conflict") == 1
 
 
@@ -115,27 +130,27 @@ async def test_a_full_disk_is_answered_and_the_association_goes_on(tmp_path: Pat
 
     async with open_door(tmp_path, min_free_bytes=2**62) as door:
         assert [0xA700, 0xA700, 0] == await asyncio.to_thread(push_then_echo, door.port)
-        assert door.files() == []
+        assert door.held() == []
         assert door.count("sonogate_received_total", calling_ae="CART", result="refused") == 2
 
 
-async def test_a_refused_row_is_answered_and_its_file_goes(door: Door) -> None:
+async def test_a_full_backlog_is_answered_and_nothing_stays(door: Door) -> None:
     """A backlog that is full answers 0xA700; after it drained the same object is kept."""
     ds = instance()
-    door.keeper.error = SpoolFullError()
+    door.registrar.is_full = True
     assert [0xA700] == await asyncio.to_thread(push, door.port, ds)
-    assert door.files() == []
+    assert door.held() == []
 
-    door.keeper.error = None
+    door.registrar.is_full = False
     assert [0] == await asyncio.to_thread(push, door.port, ds)
 
 
 async def test_a_fault_of_ours_is_no_success(door: Door) -> None:
-    """An error nobody expected is a processing failure; the file waits for the sweep."""
-    door.keeper.error = RuntimeError("bug")
+    """An error nobody expected is a processing failure; the bytes wait for the next start."""
+    door.registrar.error = RuntimeError("bug")
 
     assert [0x0110] == await asyncio.to_thread(push, door.port, instance())
-    assert len(door.files()) == 1
+    assert len(door.held()) == 1
 
 
 async def test_an_object_over_its_budget_is_refused(tmp_path: Path) -> None:
@@ -144,7 +159,7 @@ async def test_an_object_over_its_budget_is_refused(tmp_path: Path) -> None:
         big, small = instance(text="x" * 5000), instance()
 
         assert [0xA700, 0] == await asyncio.to_thread(push, door.port, big, small)
-        assert len(door.files()) == 1
+        assert len(door.held()) == 1
 
 
 async def test_one_association_too_many_is_told_to_wait(tmp_path: Path) -> None:
@@ -173,18 +188,19 @@ async def test_carts_do_not_wait_for_one_another(door: Door) -> None:
     )
 
     assert [[0] * 10] * 4 == list(answers)
-    assert len({row.sop_instance_uid for row in door.keeper.rows}) == len(door.files()) == 40
+    assert len({row.sop_instance_uid for row in door.registrar.rows}) == len(door.held()) == 40
 
 
-async def test_stopping_answers_what_is_under_way_and_aborts_what_is_idle(door: Door) -> None:
-    """An object whose commit is still running is acknowledged before its association ends."""
+async def test_stopping_answers_what_is_under_way_and_aborts_what_is_idle(
+    door: Door, slow_disk: threading.Event
+) -> None:
+    """An object whose sync is still running is acknowledged before its association ends."""
     idle = await asyncio.to_thread(associate, door.port)
-    door.keeper.gate.clear()
     pushing = asyncio.create_task(asyncio.to_thread(push, door.port, instance()))
-    await eventually(lambda: len(door.files()) == 1)
+    await eventually(lambda: len(door.held()) == 1)
     stopping = asyncio.create_task(door.listener.stop())
     await asyncio.sleep(0.2)
-    door.keeper.gate.set()
+    slow_disk.set()
 
     assert [0] == await pushing
     await stopping

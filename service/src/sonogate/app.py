@@ -31,12 +31,14 @@ from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.pipeline import Pipeline
 from sonogate.receive.intake import Intake
+from sonogate.receive.keeping import Aftercare
 from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
+from sonogate.receive.spool.folder import seal_all
 from sonogate.score.pool import WorkerPool
 from sonogate.settings import HttpSettings, Settings
 from sonogate.store.database import Database
-from sonogate.store.keeper import StoreKeeper
+from sonogate.store.registrar import Registrar
 from sonogate.track.events import EventFeed
 from sonogate.track.studies import Studies
 from sonogate.track.tracker import DeliveryTargets
@@ -77,13 +79,15 @@ class Gate:
         self.database = Database(settings.database_url)
         self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)
         self.feed = EventFeed(self.database)
-        self.keeper = StoreKeeper(self.database, settings.spool.max_unjudged)
-        self.intake = Intake(self.spool, self.keeper, self.metrics)
-        self.listener = Listener(settings.listener, self.spool, self.keeper, self.metrics)
+        self.registrar = Registrar(self.database, settings.spool.max_unjudged)
+        self.intake = Intake(self.spool, self.registrar, self.metrics)
+        self.listener = Listener(settings.listener, self.spool, self.registrar, self.metrics)
         self.pool = WorkerPool(settings.scoring, self.metrics)
         self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
         self.targets = DeliveryTargets.from_settings(settings.webhooks)
-        self.studies = Studies(self.database, self.targets, settings.track)
+        self.studies = Studies(
+            self.database, self.targets, settings.track, self.registrar.caught_up
+        )
         self.started_at = datetime.now(UTC)
 
     @property
@@ -171,9 +175,10 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         tell_shortcomings(greeting)
         gate.pipeline = gate.make_pipeline(greeting)
         await recover(gate)
-        await asyncio.to_thread(gate.spool.open)
+        await gate.spool.open()
         stack.push_async_callback(gate.spool.close)
-        gate.keeper.on_kept = gate.pipeline.wake
+        gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.pipeline.wake)
+        await stack.enter_async_context(background(gate.registrar.run()))
         await stack.enter_async_context(background(gate.pipeline.run()))
         await stack.enter_async_context(background(gate.delivery.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
@@ -206,14 +211,18 @@ def make_ready_for_carts() -> None:
 
 
 async def recover(gate: Gate) -> None:
-    """Take over what an earlier gate left: its claims, and files that no row names.
+    """Take over what an earlier gate left: its claims, objects that it kept but did not enter.
 
-    Before the spool opens, since an open spool holds empty files ready for what will come.
+    Then files of which no row speaks go: nobody waits for them, or their time is over.
     """
     owner = gate.pipeline.owner
     await gate.database.write(lambda tx: tx.objects.release_all_of_other_owners(owner))
-    known = await gate.database.read(lambda tx: tx.objects.spool_names())
-    await asyncio.to_thread(gate.spool.sweep, known)
+    await asyncio.to_thread(gate.spool.prepare)
+    unsettled = await asyncio.to_thread(gate.spool.unsettled)
+    await gate.registrar.recover([each for kept in unsettled.values() for each in kept])
+    await asyncio.to_thread(seal_all, unsettled)
+    live = await gate.database.read(lambda tx: tx.objects.spool_names())
+    await asyncio.to_thread(gate.spool.sweep, live)
     await asyncio.to_thread(shutil.rmtree, gate.upload_dir, ignore_errors=True)
     gate.upload_dir.mkdir()
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
+from sonogate.receive.spool.folder import segments_of
 from sonogate.settings import Settings
 from sonogate.store.database import Database, Transaction
 from sonogate.track import retention, settling
@@ -77,8 +78,12 @@ class Housekeeping:
             retention.mark_pixels_gone(tx, [each.object_id for each in expired], datetime.now(UTC))
             return [each.spool_name for each in expired]
 
-        for spool_name in await self.database.write(expire):
+        names = await self.database.write(expire)
+        for spool_name in names:
             await asyncio.to_thread(self.spool.remove, spool_name)
+        segments = segments_of(names)
+        empty = await self.database.read(lambda tx: tx.objects.without_bytes(segments))
+        await asyncio.to_thread(self.spool.drop, empty)
         kept_bytes = await self.database.read(lambda tx: tx.objects.kept_bytes())
         self.metrics.spool_used_bytes.set(kept_bytes)
 

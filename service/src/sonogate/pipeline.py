@@ -123,9 +123,11 @@ class Pipeline:
         return recorded.verdict
 
     async def _examine(self, received: ReceivedInstance) -> Examination:
+        path, span = self.spool.place_of(received.spool_name)
         job = Job(
             object_id=received.object_id,
-            path=str(self.spool.path_of(received.spool_name)),
+            path=str(path),
+            span=span,
             media_type=received.media_type,
             max_frames=self.settings.scoring.max_frames,
         )

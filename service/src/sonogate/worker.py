@@ -40,7 +40,7 @@ class Examiner:
         started = time.perf_counter()
         header = Header()
         try:
-            opened = open_object(Path(job.path), job.media_type)
+            opened = open_object(Path(job.path), job.media_type, job.span)
             header = opened.header
             stack = read_frames(opened, job.max_frames)
         except (NotApplicableError, UnscorableError) as error:

@@ -1,13 +1,15 @@
 """Rebuild a disk from a record of writes and syncs, as a strict file system would after a cut.
 
 Nothing survives but what was synced: a file's bytes at its last fsync, a name once its folder was
-synced after the name appeared. Removals and renames, too, wait for the folder's sync.
+synced after the name appeared. Removals and renames, too, wait for the folder's sync. A disk may
+also write early what nobody synced: files can be named whose bytes survive as they were written.
 """
 
 import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 HEAD = struct.Struct("<BiqI")
@@ -95,10 +97,15 @@ class Disk:
             return ""
         return opened.path + "/" * isinstance(opened.node, Folder)
 
-    def rebuild(self, target: Path) -> None:
-        """Write what is durable below `target`."""
+    def rebuild(self, target: Path, early: str = "") -> None:
+        """Write what is durable below `target`.
+
+        Args:
+            target: A folder.
+            early: Pattern of paths whose bytes the disk wrote before it was asked to.
+        """
         target.mkdir(parents=True, exist_ok=True)
-        write_synced(self.tree, target)
+        write_synced(self.tree, target, early)
 
     def _parts(self, body: bytes) -> list[str]:
         return list(Path(os.fsdecode(body)).relative_to(self._root).parts)
@@ -181,14 +188,15 @@ class Disk:
             self._parent(parts).now.setdefault(parts[-1], Folder())
 
 
-def write_synced(folder: Folder, target: Path) -> None:
+def write_synced(folder: Folder, target: Path, early: str, path: str = "") -> None:
     """Write a folder's synced names and their synced bytes."""
     for name, node in folder.synced.items():
         if isinstance(node, File):
-            (target / name).write_bytes(node.synced)
+            is_early = bool(early) and fnmatch(f"{path}{name}", early)
+            (target / name).write_bytes(node.now if is_early else node.synced)
         else:
             (target / name).mkdir()
-            write_synced(node, target / name)
+            write_synced(node, target / name, early, f"{path}{name}/")
 
 
 def answers(entries: list[Entry]) -> Iterator[tuple[int, bytes]]:

@@ -22,7 +22,6 @@ from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings, TrackSettings
 from sonogate.store.database import Database
-from sonogate.store.keeper import StoreKeeper
 from sonogate.track import tracker
 from sonogate.track.events import EventFeed
 from sonogate.track.studies import Studies
@@ -85,7 +84,7 @@ async def keep(database: Database, number: int) -> ReceivedInstance:
             received_at=NOW,
         ),
     )
-    await StoreKeeper(database, 1000).keep(received)
+    await database.write(lambda tx: tx.objects.keep(received))
     return received
 
 

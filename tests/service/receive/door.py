@@ -1,4 +1,4 @@
-"""A listener to knock at, a keeper that remembers, and a peer that may say anything."""
+"""A listener to knock at, a registrar that remembers, and a peer that may say anything."""
 
 import asyncio
 import struct
@@ -18,8 +18,10 @@ from pynetdicom.presentation import PresentationContext
 
 from sonogate.domain.identity import ObjectId
 from sonogate.domain.instance import Kept, ReceivedInstance
+from sonogate.errors import SpoolFullError
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.connection import Connection
+from sonogate.receive.keeping import Aftercare
 from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
 from sonogate.settings import ListenerSettings, SpoolSettings
@@ -30,20 +32,33 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 STORE_CONTEXT, ECHO_CONTEXT = 1, 3
 
 
-class MemoryKeeper:
-    """A Keeper whose rows are a list; `gate` holds commits up until it is set."""
+class MemoryRegistrar:
+    """A registrar whose rows are a list."""
 
-    def __init__(self) -> None:
+    def __init__(self, aftercare: Aftercare) -> None:
         self.rows: list[ReceivedInstance] = []
+        self.is_full = False
         self.error: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self._aftercare = aftercare
 
-    async def keep(self, instance: ReceivedInstance) -> Kept:
-        """Remember the row, once the gate is open."""
-        await self.gate.wait()
+    def require_room(self) -> None:
+        """Refuse while told to."""
+        if self.is_full:
+            raise SpoolFullError
+
+    def announce(self, instance: ReceivedInstance) -> None:
+        """Enter the row at once."""
         if self.error is not None:
             raise self.error
+        self._aftercare(instance, self._keep(instance))
+
+    async def enter(self, instance: ReceivedInstance) -> Kept:
+        """Enter the row at once."""
+        kept = self._keep(instance)
+        self._aftercare(instance, kept)
+        return kept
+
+    def _keep(self, instance: ReceivedInstance) -> Kept:
         same_uid = [row for row in self.rows if row.sop_instance_uid == instance.sop_instance_uid]
         for row in same_uid:
             if row.content_sha256 == instance.content_sha256:
@@ -58,7 +73,7 @@ class Door:
 
     listener: Listener
     spool: Spool
-    keeper: MemoryKeeper
+    registrar: MemoryRegistrar
     metrics: Metrics
 
     @property
@@ -66,9 +81,13 @@ class Door:
         """Where to knock."""
         return self.listener.port
 
-    def files(self) -> list[Path]:
-        """Files of the spool with something in them; empty ones are slots made ahead."""
-        return sorted(path for path in self.spool.folder.glob("*/*") if path.stat().st_size)
+    def held(self) -> list[bytes]:
+        """Every object whose bytes are on the disk, row or no row."""
+        return held_by(self.spool)
+
+    def bytes_of(self, row: ReceivedInstance) -> bytes:
+        """Return what is kept of an object."""
+        return bytes_of(self.spool, row)
 
     def transports(self) -> list[asyncio.Transport]:
         """The gate's ends of the open connections."""
@@ -80,6 +99,24 @@ class Door:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
 
+def bytes_of(spool: Spool, row: ReceivedInstance) -> bytes:
+    """Return what the spool keeps of an object: file meta and content."""
+    path, span = spool.place_of(row.spool_name)
+    octets = path.read_bytes()
+    return octets[span.offset : span.offset + span.size_bytes] if span else octets
+
+
+def held_by(spool: Spool) -> list[bytes]:
+    """Return every object whose bytes are in a segment or in a file of its own."""
+    in_segments = [
+        bytes_of(spool, row)
+        for rows in spool.unsettled().values()
+        for row in rows
+        if row.spool_name.startswith("01")
+    ]
+    return in_segments + [path.read_bytes() for path in (spool.folder / "files").glob("*")]
+
+
 @asynccontextmanager
 async def open_door(
     folder: Path, *, min_free_bytes: int = 1, **settings: object
@@ -88,11 +125,12 @@ async def open_door(
     listener_settings = ListenerSettings.model_validate({"port": 0, **settings})
     spool_settings = SpoolSettings(min_free_bytes=min_free_bytes)
     spool = Spool(folder / "spool", spool_settings, listener_settings)
-    keeper, metrics = MemoryKeeper(), Metrics()
-    listener = Listener(listener_settings, spool, keeper, metrics)
+    metrics = Metrics()
+    registrar = MemoryRegistrar(Aftercare(spool, metrics, lambda: None))
+    listener = Listener(listener_settings, spool, registrar, metrics)
     await listener.start()
     try:
-        yield Door(listener, spool, keeper, metrics)
+        yield Door(listener, spool, registrar, metrics)
     finally:
         await listener.stop()
         await spool.close()

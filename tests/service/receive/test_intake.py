@@ -34,15 +34,15 @@ async def door(tmp_path: Path) -> AsyncIterator[Door]:
 @pytest.fixture
 def intake(door: Door) -> Intake:
     """The REST side of the same spool."""
-    return Intake(door.spool, door.keeper, door.metrics)
+    return Intake(door.spool, door.registrar, door.metrics)
 
 
 async def test_a_dicom_file_is_named_and_hashed_by_its_data_set(door: Door, intake: Intake) -> None:
     """The row is what a C-STORE of the same object would have made."""
     octets = written_file(EXPLICIT_LITTLE)
     await intake.take_file(octets, MediaType.DICOM, PROVENANCE)
-    (row,) = door.keeper.rows
-    kept = door.spool.path_of(row.spool_name).read_bytes()
+    (row,) = door.registrar.rows
+    kept = door.bytes_of(row)
     data_set = octets[-(len(kept) - kept.index(b"\x08\x00\x05\x00")) :]
 
     assert ("1.2.3", US_IMAGE, EXPLICIT_LITTLE) == (
@@ -67,18 +67,18 @@ async def test_a_file_on_disk_is_kept_like_its_bytes(
 
     assert second.duplicate
     assert first.object_id == second.object_id
-    assert len(door.files()) == 1
+    assert len(door.held()) == 1
     assert path.exists()
 
 
 async def test_a_picture_is_kept_as_it_is(door: Door, intake: Intake) -> None:
     """No UID, no file meta; the hash is the file's."""
     await intake.take_file(b"\x89PNG picture", MediaType.PNG, PROVENANCE)
-    (row,) = door.keeper.rows
+    (row,) = door.registrar.rows
 
     assert row.sop_instance_uid is None
     assert hashlib.sha256(b"\x89PNG picture").hexdigest() == row.content_sha256
-    assert door.spool.path_of(row.spool_name).read_bytes() == b"\x89PNG picture"
+    assert door.bytes_of(row) == b"\x89PNG picture"
 
 
 @pytest.mark.parametrize("body", [b"", b"no DICOM at all", bytes(132) + b"DICM"])
@@ -87,15 +87,15 @@ async def test_what_is_no_object_leaves_nothing(door: Door, intake: Intake, body
     with pytest.raises(MalformedObjectError):
         await intake.take_file(body, MediaType.DICOM, PROVENANCE)
 
-    assert door.files() == []
-    assert door.keeper.rows == []
+    assert door.held() == []
+    assert door.registrar.rows == []
     assert door.count("sonogate_received_total", calling_ae="REST", result="refused") == 1
 
 
-async def test_a_refused_row_takes_its_file_along(door: Door, intake: Intake) -> None:
-    """Where the keeper has no room, nothing of the object stays."""
-    door.keeper.error = SpoolFullError()
+async def test_a_full_backlog_takes_nothing(door: Door, intake: Intake) -> None:
+    """Where the backlog has no room, nothing of the object is written."""
+    door.registrar.is_full = True
     with pytest.raises(SpoolFullError):
         await intake.take_file(b"\x89PNG picture", MediaType.PNG, PROVENANCE)
 
-    assert door.files() == []
+    assert door.held() == []

@@ -4,10 +4,13 @@ import errno
 import hashlib
 import os
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sonogate.domain.identity import AETitle, SOPInstanceUID
+from sonogate.domain.instance import MediaType, Provenance, Transport
 from sonogate.errors import (
     MalformedObjectError,
     ObjectTooLargeError,
@@ -15,14 +18,26 @@ from sonogate.errors import (
     SpoolFullError,
     SpoolWriteError,
 )
-from sonogate.receive import spool_file
-from sonogate.receive.deposit import Deposit
-from sonogate.receive.slots import BATCH
-from sonogate.receive.spool import BLOCK_BYTES, N_FOLDERS, Spool
+from sonogate.receive.spool import Arrival, Deposit, Spool
+from sonogate.receive.spool import deposit as deposit_module
+from sonogate.receive.spool.deposit import BLOCK_BYTES, GATHER_BYTES
 from sonogate.settings import ListenerSettings, SpoolSettings
-from tests.service.receive.door import eventually
+from tests.service.receive.door import bytes_of, eventually, held_by
 
-MAX_OBJECT_BYTES = 8 * BLOCK_BYTES
+MAX_OBJECT_BYTES = 3 * GATHER_BYTES
+ARRIVAL = Arrival(
+    media_type=MediaType.DICOM,
+    sop_class_uid="1.2.840.10008.5.1.4.1.1.6.1",
+    sop_instance_uid=SOPInstanceUID("1.2.3"),
+    transfer_syntax_uid="1.2.840.10008.1.2.1",
+    provenance=Provenance(
+        calling_ae=AETitle("CART"),
+        called_ae=AETitle("SONOGATE"),
+        peer_address="127.0.0.1",
+        transport=Transport.DIMSE,
+        received_at=datetime(2026, 1, 1, tzinfo=UTC),
+    ),
+)
 
 
 @pytest.fixture
@@ -30,76 +45,80 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
     """An open spool."""
     listener = ListenerSettings(max_object_bytes=MAX_OBJECT_BYTES)
     spool = Spool(tmp_path / "spool", SpoolSettings(min_free_bytes=1), listener)
-    spool.open()
+    await spool.open()
     yield spool
     await spool.close()
 
 
-def contents(spool: Spool) -> list[bytes]:
-    """What the files with anything in them hold."""
-    return [path.read_bytes() for path in sorted(spool.folder.glob("*/*")) if path.stat().st_size]
-
-
 def deposit_of(spool: Spool, content: bytes) -> Deposit:
     """Bring content in pieces, as an association does."""
-    deposit = Deposit(spool, b"head", lambda: None)
+    deposit = Deposit(spool, b"meta", lambda: None)
     for start in range(0, len(content), 100_000):
         deposit.add(memoryview(content)[start : start + 100_000])
     return deposit
 
 
-async def test_what_is_kept_is_the_head_and_the_content(spool: Spool) -> None:
-    """The file holds both; the hash is the content's alone."""
-    kept = await spool.keep_bytes(b"head", b"content")
+async def test_what_is_kept_is_the_meta_and_the_content(spool: Spool) -> None:
+    """The spool holds both; the hash is the content's alone."""
+    kept = await spool.keep(ARRIVAL, b"meta", b"content")
 
-    assert spool.path_of(kept.spool_name).read_bytes() == b"headcontent"
+    assert bytes_of(spool, kept) == b"metacontent"
     assert hashlib.sha256(b"content").hexdigest() == kept.content_sha256
-    assert len("headcontent") == kept.size_bytes
+    assert len("metacontent") == kept.size_bytes
 
 
-@pytest.mark.parametrize("size_bytes", [1, BLOCK_BYTES, BLOCK_BYTES + 1, 5 * BLOCK_BYTES + 3])
+@pytest.mark.parametrize(
+    "size_bytes", [1, BLOCK_BYTES + 1, GATHER_BYTES, GATHER_BYTES + 1, 2 * GATHER_BYTES + 3]
+)
 async def test_an_object_of_any_size_is_kept_whole(spool: Spool, size_bytes: int) -> None:
     """Gathered in memory or streamed in blocks, the bytes and their hash are the same."""
     content = os.urandom(size_bytes)
-    kept = await deposit_of(spool, content).finish()
+    kept = await deposit_of(spool, content).finish(ARRIVAL)
 
-    assert spool.path_of(kept.spool_name).read_bytes() == b"head" + content
+    assert bytes_of(spool, kept) == b"meta" + content
     assert hashlib.sha256(content).hexdigest() == kept.content_sha256
+    assert kept.spool_name.startswith("files/") == (size_bytes > GATHER_BYTES)
+    assert spool.gathered_bytes == 0
 
 
-async def test_file_and_folder_are_synced_before_an_object_counts(
+async def test_what_all_objects_gather_is_bounded(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every byte is synced, and so is the folder that names the file, before `finish` returns."""
-    synced: set[tuple[int, int]] = set()
-    real_fsync = os.fsync
+    """Where many carts send at once, what has no room in RAM streams to a file."""
+    monkeypatch.setattr(deposit_module, "MAX_GATHERED_BYTES", 3 * BLOCK_BYTES)
+    deposits = [deposit_of(spool, bytes(2 * BLOCK_BYTES)) for _ in range(3)]
+    assert spool.gathered_bytes <= 3 * BLOCK_BYTES + 100_000
+    kept = [await deposit.finish(ARRIVAL) for deposit in deposits]
 
-    def fsync(descriptor: int) -> None:
-        real_fsync(descriptor)
+    assert {"files/", "01"} == {"files/" if "files/" in k.spool_name else "01" for k in kept}
+    assert [b"meta" + bytes(2 * BLOCK_BYTES)] * 3 == [bytes_of(spool, each) for each in kept]
+    assert spool.gathered_bytes == 0
+
+
+@pytest.mark.parametrize("size_bytes", [10, GATHER_BYTES + 1])
+async def test_bytes_and_names_are_synced_before_an_object_counts(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, size_bytes: int
+) -> None:
+    """Every file is synced at its full size, and every folder after its last name appeared."""
+    synced: set[tuple[int, int]] = set()
+    folders: dict[int, set[str]] = {}
+
+    def note(descriptor: int) -> None:
         status = os.fstat(descriptor)
         synced.add((status.st_ino, status.st_size))
+        for folder in ("segments", "files"):
+            if (spool.folder / folder).stat().st_ino == status.st_ino:
+                folders[status.st_ino] = {each.name for each in (spool.folder / folder).iterdir()}
 
-    monkeypatch.setattr(os, "fsync", fsync)
-    for _ in range(BATCH + 5):
-        kept = await spool.keep_bytes(b"head", b"content")
-        path = spool.path_of(kept.spool_name)
-        assert (path.stat().st_ino, path.stat().st_size) in synced
-    await spool.close()
-    inode = path.parent.stat().st_ino
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "fdatasync", note)
+    kept = await deposit_of(spool, bytes(size_bytes)).finish(ARRIVAL)
+    path, _span = spool.place_of(kept.spool_name)
 
-    assert inode in {synced_inode for synced_inode, _size in synced}
-
-
-async def test_without_a_slot_the_objects_own_folder_is_synced(
-    spool: Spool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A burst that uses up the files made ahead loses no durability."""
-    folders: list[Path] = []
-    monkeypatch.setattr(spool_file, "sync_folder", folders.append)
-    monkeypatch.setattr(spool._slots, "take", lambda: None)
-    kept = await spool.keep_bytes(b"", b"content")
-
-    assert [spool.path_of(kept.spool_name).parent] == folders
+    assert (path.stat().st_ino, path.stat().st_size) in synced
+    assert path.name in folders[path.parent.stat().st_ino]
+    (segment,) = (spool.folder / "segments").iterdir()
+    assert (segment.stat().st_ino, segment.stat().st_size) in synced
 
 
 @pytest.mark.parametrize(
@@ -107,12 +126,12 @@ async def test_without_a_slot_the_objects_own_folder_is_synced(
     [
         ("write", errno.ENOSPC, SpoolFullError),
         ("write", errno.EIO, SpoolWriteError),
-        ("fsync", errno.EIO, SpoolWriteError),
-        ("fsync", errno.EDQUOT, SpoolFullError),
+        ("sync", errno.EIO, SpoolWriteError),
+        ("sync", errno.EDQUOT, SpoolFullError),
     ],
 )
-@pytest.mark.parametrize("size_bytes", [10, 3 * BLOCK_BYTES])
-async def test_a_disk_that_refuses_leaves_no_file(
+@pytest.mark.parametrize("size_bytes", [10, GATHER_BYTES + BLOCK_BYTES])
+async def test_a_disk_that_refuses_leaves_no_object(
     spool: Spool,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -121,87 +140,84 @@ async def test_a_disk_that_refuses_leaves_no_file(
     error: type[ReceiveError],
     size_bytes: int,
 ) -> None:
-    """A failing write or sync becomes the error its sender is answered with."""
+    """A failing write or sync becomes the error its sender is answered with; then all is well."""
+    before = await spool.keep(ARRIVAL, b"", b"before")
 
     def refuse(_descriptor: int, *_arguments: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(os, call, refuse)
+    for name in {"write": ("write", "writev"), "sync": ("fsync", "fdatasync")}[call]:
+        monkeypatch.setattr(os, name, refuse)
     with pytest.raises(error):
-        await deposit_of(spool, bytes(size_bytes)).finish()
+        await deposit_of(spool, bytes(size_bytes)).finish(ARRIVAL)
     monkeypatch.undo()
-    await spool.close()
+    after = await spool.keep(ARRIVAL, b"", b"after")
 
-    assert contents(spool) == []
+    assert [b"before", b"after"] == [bytes_of(spool, before), bytes_of(spool, after)]
+    await spool.close()
+    assert [b"before", b"after"] == held_by(spool)
 
 
 async def test_an_object_over_its_budget_is_dropped(spool: Spool) -> None:
     """The rest of it is not written, and what was written goes."""
     with pytest.raises(ObjectTooLargeError):
-        await deposit_of(spool, bytes(MAX_OBJECT_BYTES + 1)).finish()
+        await deposit_of(spool, bytes(MAX_OBJECT_BYTES + 1)).finish(ARRIVAL)
     await spool.close()
 
-    assert contents(spool) == []
+    assert held_by(spool) == []
 
 
 async def test_an_empty_object_is_no_object(spool: Spool) -> None:
     """Nothing is answered with Success for no bytes."""
     with pytest.raises(MalformedObjectError, match="empty"):
-        await deposit_of(spool, b"").finish()
+        await deposit_of(spool, b"").finish(ARRIVAL)
 
 
-@pytest.mark.parametrize("size_bytes", [10, 3 * BLOCK_BYTES, 6 * BLOCK_BYTES])
+@pytest.mark.parametrize("size_bytes", [10, GATHER_BYTES, 2 * GATHER_BYTES])
 async def test_an_abandoned_object_leaves_nothing(spool: Spool, size_bytes: int) -> None:
     """An association that ends mid-object has its partial file removed, also during a write."""
     deposit_of(spool, bytes(size_bytes)).abandon()
     await spool.close()
 
-    assert contents(spool) == []
+    assert held_by(spool) == []
+    assert spool.gathered_bytes == 0
 
 
 async def test_a_sender_faster_than_the_disk_is_held_up(spool: Spool) -> None:
     """A few blocks may wait; then the deposit is behind, until it says that it has drained."""
     drained: list[None] = []
     deposit = Deposit(spool, b"", lambda: drained.append(None))
-    for _ in range(6):
+    for _ in range(10):
         deposit.add(memoryview(bytes(BLOCK_BYTES + 1)))
     assert deposit.is_behind
 
     await eventually(lambda: not deposit.is_behind)
     assert drained
-    assert (await deposit.finish()).size_bytes == 6 * (BLOCK_BYTES + 1)
+    assert (await deposit.finish(ARRIVAL)).size_bytes == 10 * (BLOCK_BYTES + 1)
 
 
 async def test_a_disk_without_room_takes_nothing(tmp_path: Path) -> None:
     """Below min_free_bytes the sender is told to come again before a byte is written."""
     spool = Spool(tmp_path / "spool", SpoolSettings(min_free_bytes=2**62), ListenerSettings())
-    spool.open()
+    await spool.open()
     with pytest.raises(SpoolFullError):
-        await spool.keep_bytes(b"", b"content")
+        await spool.keep(ARRIVAL, b"", b"content")
     await spool.close()
 
 
-async def test_orphans_are_what_no_row_names(spool: Spool) -> None:
-    """The sweep at boot removes files of a crash before their commit, and only those."""
-    known = (await spool.keep_bytes(b"", b"known")).spool_name
-    lost = (await spool.keep_bytes(b"", b"lost")).spool_name
+async def test_a_closed_spool_refuses(spool: Spool) -> None:
+    """No object is taken that nobody would write."""
     await spool.close()
-
-    assert [lost] == spool.orphans({known})
-    assert [lost] == spool.sweep({known})
-    assert [b"known"] == contents(spool)
+    with pytest.raises(SpoolWriteError, match="closed"):
+        await spool.keep(ARRIVAL, b"", b"content")
 
 
-async def test_a_closed_spool_leaves_no_empty_files(spool: Spool) -> None:
-    """Files made ahead and not used are taken away."""
-    await spool.close()
-
-    assert list(spool.folder.glob("*/*")) == []
-    assert N_FOLDERS == len(list(spool.folder.iterdir()))
-
-
-@pytest.mark.parametrize("name", ["../x", "00/../../x", "/etc/passwd", "00", "00/a/b", ".."])
+@pytest.mark.parametrize(
+    "name",
+    ["../x", "files/../../x", "/etc/passwd", "files", "files/a/b", "..", "01.segment/-1+5",
+     "../01.segment/1+5", "01.segment/1", "01/1+5"],
+)  # fmt: skip
 async def test_no_name_leads_out_of_the_spool(spool: Spool, name: str) -> None:
     """A name that is not one of ours is refused, wherever it came from."""
     with pytest.raises(ValueError, match="not a name in the spool"):
-        spool.path_of(name)
+        spool.place_of(name)

@@ -55,7 +55,7 @@ async def test_writes_that_wait_share_one_commit(
     latch, task = await held(database)
     before = database.n_commits
     objects = [make_received() for _ in range(200)]
-    writes = [asyncio.create_task(database.write(_keep(each), urgent=True)) for each in objects]
+    writes = [asyncio.create_task(database.write(_keep(each))) for each in objects]
     await asyncio.sleep(0)
     latch.released.set()
     await asyncio.gather(task, *writes)

@@ -12,7 +12,7 @@ from sonogate.demo.ports import is_free
 from sonogate.demo.sender import Peer, SendError, echo
 from sonogate.doctor.check import Check, fail, ok, warn
 from sonogate.domain.instance import Kept, ReceivedInstance
-from sonogate.errors import GateError
+from sonogate.errors import GateError, SpoolFullError
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
@@ -98,11 +98,19 @@ def _c_echo(settings: Settings, *, runs: bool) -> Check:
     return ok("C-ECHO", f"{whom} answered after {seconds * 1000:.0f} ms")
 
 
-class _NoKeeper:
-    """Keeps nothing: the check only says hello."""
+class _NoRegistrar:
+    """Enters nothing: the check only says hello, a C-ECHO never comes here."""
 
-    async def keep(self, instance: ReceivedInstance) -> Kept:
-        """Refuse; a C-ECHO never comes here."""
+    def require_room(self) -> None:
+        """Refuse."""
+        raise SpoolFullError
+
+    def announce(self, instance: ReceivedInstance) -> None:
+        """Refuse."""
+        raise GateError(f"{instance.object_id} was not expected")
+
+    async def enter(self, instance: ReceivedInstance) -> Kept:
+        """Refuse."""
         raise GateError(f"{instance.object_id} was not expected")
 
 
@@ -110,7 +118,7 @@ async def _echo_to_own(settings: Settings) -> float:
     own = settings.listener.model_copy(update={"port": 0, "host": "127.0.0.1"})
     with tempfile.TemporaryDirectory(prefix="sonogate-doctor-") as folder:
         spool = Spool(Path(folder), settings.spool, own)
-        listener = Listener(own, spool, _NoKeeper(), Metrics())
+        listener = Listener(own, spool, _NoRegistrar(), Metrics())
         await listener.start()
         try:
             here = settings.model_copy(update={"listener": own})

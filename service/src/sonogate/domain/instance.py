@@ -37,6 +37,14 @@ def sniff(head: bytes) -> MediaType | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A part of a file."""
+
+    offset: int  #: bytes from the file's start
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Who sent an object, as negotiated in its association."""
 
@@ -60,7 +68,7 @@ class ReceivedInstance:
     transfer_syntax_uid: str | None
     content_sha256: str  #: of the data set as received (for a picture: of the file), lower-case hex
     size_bytes: int
-    spool_name: str  #: path below the spool folder; never derived from a UID
+    spool_name: str  #: where the spool keeps it (`Spool.place_of`); never derived from a UID
     provenance: Provenance
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict
 
-from sonogate.domain.instance import Header, MediaType
+from sonogate.domain.instance import Header, MediaType, Span
 from sonogate.domain.scores import FrameScores, ModelIdentity
 
 
@@ -19,7 +19,8 @@ class Job:
     """One object to read and score."""
 
     object_id: str
-    path: str  #: absolute path of the spool file, readable by the worker
+    path: str  #: absolute path of a file of the spool, readable by the worker
+    span: Span | None = None  #: the object's part of that file; all of it if None
     media_type: MediaType
     max_frames: int = 8
 

@@ -24,9 +24,17 @@ class Examiner(Protocol):
         ...
 
 
-class Keeper(Protocol):
-    """Makes the row of a spooled object durable; called before Success is answered."""
+class Registrar(Protocol):
+    """Enters into the database what the spool keeps."""
 
-    async def keep(self, instance: ReceivedInstance) -> Kept:
-        """Return once the row is committed and synced."""
+    def require_room(self) -> None:
+        """Raise SpoolFullError if too many objects wait for a verdict."""
+        ...
+
+    def announce(self, instance: ReceivedInstance) -> None:
+        """Enter an object soon; called in the event loop, never waits."""
+        ...
+
+    async def enter(self, instance: ReceivedInstance) -> Kept:
+        """Enter an object and return what became of it."""
         ...

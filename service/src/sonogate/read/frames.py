@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian
@@ -60,7 +61,8 @@ def read_frames(opened: OpenedObject, max_frames: int, *, scale_jpeg: bool = Tru
 
 def _read_picture(opened: OpenedObject) -> FrameStack:
     with decoding("the picture"):
-        picture = decode_picture(opened.path, opened.media_type)
+        with opened.stream() as stream:
+            picture = decode_picture(BytesIO(stream.read()), opened.media_type)
         height, width = picture.shape[:2]
         whole = Region(x=0, y=0, width=width, height=height)
         scene = Scene(crop=whole, screen=(height, width))

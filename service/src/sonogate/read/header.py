@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from sonogate.domain.identity import SeriesUID, SOPInstanceUID, StudyUID
-from sonogate.domain.instance import Header, MediaType
+from sonogate.domain.instance import Header, MediaType, Span
 from sonogate.errors import UnscorableError
 from sonogate.read.boundary import lenient, tolerant
 from sonogate.read.dataset import ParsedObject, PixelPlace, parse
@@ -26,6 +26,7 @@ class OpenedObject:
     path: Path
     media_type: MediaType
     header: Header
+    span: Span | None = None  #: the object's part of the file; all of it if None
     dataset: Dataset | None = None  #: None for a picture
     pixels: PixelPlace | None = None
     inflated: bytes | None = None
@@ -37,11 +38,11 @@ class OpenedObject:
         if self.inflated is not None:
             yield BoundedStream.over(self.inflated)
             return
-        with BoundedStream.open(self.path) as stream:
+        with BoundedStream.open(self.path, self.span) as stream:
             yield stream
 
 
-def open_object(path: Path, media_type: MediaType) -> OpenedObject:
+def open_object(path: Path, media_type: MediaType, span: Span | None = None) -> OpenedObject:
     """Read an object's header.
 
     What is wrong with the object does not raise here: `failure` keeps it, and `read_frames` raises
@@ -50,10 +51,11 @@ def open_object(path: Path, media_type: MediaType) -> OpenedObject:
     Args:
         path: spool file.
         media_type: what kind of bytes it holds.
+        span: the object's part of the file; all of it if None.
     """
     if media_type is not MediaType.DICOM:
-        return OpenedObject(path=path, media_type=media_type, header=Header())
-    with BoundedStream.open(path) as stream:
+        return OpenedObject(path=path, media_type=media_type, header=Header(), span=span)
+    with BoundedStream.open(path, span) as stream:
         parsed = parse(stream)
     with lenient():
         header = _header(parsed)
@@ -61,6 +63,7 @@ def open_object(path: Path, media_type: MediaType) -> OpenedObject:
         path=path,
         media_type=media_type,
         header=header,
+        span=span,
         dataset=parsed.dataset,
         pixels=parsed.pixels,
         inflated=parsed.inflated,

@@ -1,7 +1,7 @@
 """Plain pictures in, and small pictures for people out: thumbnail and fingerprint."""
 
 from io import BytesIO
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ FINGERPRINT_SIDE = 32
 DEEP_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 
 
-def decode_picture(path: Path, media_type: MediaType) -> NDArray[np.uint8]:
+def decode_picture(file: BinaryIO, media_type: MediaType) -> NDArray[np.uint8]:
     """Decode a PNG, JPEG or WebP file; the first frame of an animation.
 
     Returns:
@@ -32,7 +32,7 @@ def decode_picture(path: Path, media_type: MediaType) -> NDArray[np.uint8]:
     Raises:
         UndecodableError: the file is of another kind, broken, or over 64 megapixels.
     """
-    with Image.open(path, formats=[PILLOW_FORMATS[media_type]]) as image:
+    with Image.open(file, formats=[PILLOW_FORMATS[media_type]]) as image:
         if image.width * image.height > MAX_FRAME_PIXELS:
             raise UndecodableError(
                 f"The picture has more than {MAX_FRAME_PIXELS // 1_000_000} megapixels."

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from sonogate.domain.instance import Span
 from sonogate.errors import UndecodableError
 
 #: A deflated data set may grow to this size: it has to be held in memory whole.
@@ -16,14 +17,19 @@ CHUNK_BYTES = 1024 * 1024
 class BoundedStream:
     """A seekable byte source whose reads never ask for more than is left."""
 
-    def __init__(self, source: BinaryIO, size: int) -> None:
+    def __init__(self, source: BinaryIO, size: int, start: int = 0) -> None:
         self._source = source
+        self._start = start
         self.size = size
 
     @classmethod
-    def open(cls, path: Path) -> "BoundedStream":
-        """Open a file."""
-        return cls(path.open("rb"), path.stat().st_size)
+    def open(cls, path: Path, span: Span | None = None) -> "BoundedStream":
+        """Open a file, or a part of one."""
+        file = path.open("rb")
+        if span is None:
+            return cls(file, path.stat().st_size)
+        file.seek(span.offset)
+        return cls(file, span.size_bytes, span.offset)
 
     @classmethod
     def over(cls, content: bytes) -> "BoundedStream":
@@ -32,7 +38,7 @@ class BoundedStream:
 
     def read(self, n_bytes: int = -1) -> bytes:
         """Return up to `n_bytes`; fewer at the end."""
-        left = max(0, self.size - self._source.tell())
+        left = max(0, self.size - self.tell())
         return self._source.read(left if n_bytes < 0 else min(n_bytes, left))
 
     def read_exactly(self, n_bytes: int) -> bytes:
@@ -48,11 +54,12 @@ class BoundedStream:
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Move to an offset."""
-        return self._source.seek(offset, whence)
+        origin = (0, self.tell(), self.size)[whence]
+        return self._source.seek(self._start + max(0, origin + offset)) - self._start
 
     def tell(self) -> int:
         """Return the offset of the next byte."""
-        return self._source.tell()
+        return self._source.tell() - self._start
 
     def close(self) -> None:
         """Close the source."""

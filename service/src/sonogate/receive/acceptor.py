@@ -5,7 +5,7 @@ from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from sonogate.domain.ports import Keeper
+from sonogate.domain.ports import Registrar
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
 from sonogate.settings import KIB, ListenerSettings
@@ -35,7 +35,7 @@ class Acceptor:
 
     settings: ListenerSettings
     spool: Spool
-    keeper: Keeper
+    registrar: Registrar
     metrics: Metrics
     contexts: Mapping[str, Container[str]]  #: transfer syntaxes by abstract syntax
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(RECEIVE_BUFFER_BYTES)))

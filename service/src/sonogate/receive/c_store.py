@@ -1,4 +1,4 @@
-"""C-STORE: keep the instance, commit its row, and only then answer Success (PS3.4 Annex B)."""
+"""C-STORE: make row and bytes durable, and only then answer Success (PS3.4 Annex B)."""
 
 import re
 import time
@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from sonogate.domain.identity import AETitle, SOPInstanceUID
-from sonogate.domain.instance import Kept, MediaType, Provenance, ReceivedInstance, Transport
+from sonogate.domain.instance import MediaType, Provenance, ReceivedInstance, Transport
 from sonogate.errors import MalformedObjectError, ReceiveError
 from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
-from sonogate.receive.deposit import Deposit
 from sonogate.receive.dimse import Request
-from sonogate.receive.keeping import keep_row, result_of
 from sonogate.receive.part10 import file_meta
-from sonogate.receive.spool_file import SpooledObject
+from sonogate.receive.spool import Arrival, Deposit
 from sonogate.receive.status import SUCCESS, Answer, DimseStatus, answer_to
 
 _UID: Final = re.compile(r"[!-~]{1,128}")
@@ -84,15 +82,14 @@ class StoreOperation:
         started = time.perf_counter()
         received_at = datetime.now(UTC)
         try:
-            spooled = await self._finish_deposit()
-            instance = self._instance(spooled, received_at)
-            kept = await keep_row(self._acceptor.spool, self._acceptor.keeper, instance)
+            instance = await self._finish_deposit(received_at)
+            self._acceptor.registrar.announce(instance)
         except ReceiveError as error:
             return self._refused(answer_to(error), error)
         except Exception as error:  # noqa: BLE001 - boundary: the association goes on
             failure = Answer(DimseStatus.PROCESSING_FAILURE, "The gate could not keep the object.")
             return self._refused(failure, error)
-        self._count(kept, spooled.size_bytes, time.perf_counter() - started)
+        self._acceptor.metrics.keep_seconds.observe(time.perf_counter() - started)
         return SUCCESS
 
     def _open(self, on_drained: Callable[[], None]) -> Deposit:
@@ -101,29 +98,26 @@ class StoreOperation:
         if not self._request.has_data_set:
             raise MalformedObjectError("There is no data set.")
         self._acceptor.spool.require_room()
-        head = file_meta(
+        self._acceptor.registrar.require_room()
+        meta = file_meta(
             sop_class_uid=self._request.sop_class_uid,
             sop_instance_uid=self._request.sop_instance_uid,
             transfer_syntax_uid=self._context.transfer_syntax,
             source_ae=self._sender.calling_ae,
         )
-        return Deposit(self._acceptor.spool, head, on_drained)
+        return Deposit(self._acceptor.spool, meta, on_drained)
 
-    async def _finish_deposit(self) -> SpooledObject:
+    async def _finish_deposit(self, received_at: datetime) -> ReceivedInstance:
         if self._deposit is None:
             raise self._error or MalformedObjectError
-        return await self._deposit.finish()
+        return await self._deposit.finish(self._arrival(received_at))
 
-    def _instance(self, spooled: SpooledObject, received_at: datetime) -> ReceivedInstance:
-        return ReceivedInstance(
-            object_id=spooled.object_id,
+    def _arrival(self, received_at: datetime) -> Arrival:
+        return Arrival(
             media_type=MediaType.DICOM,
             sop_class_uid=self._request.sop_class_uid,
             sop_instance_uid=SOPInstanceUID(self._request.sop_instance_uid),
             transfer_syntax_uid=self._context.transfer_syntax,
-            content_sha256=spooled.content_sha256,
-            size_bytes=spooled.size_bytes,
-            spool_name=spooled.spool_name,
             provenance=Provenance(
                 calling_ae=self._sender.calling_ae,
                 called_ae=self._sender.called_ae,
@@ -132,13 +126,6 @@ class StoreOperation:
                 received_at=received_at,
             ),
         )
-
-    def _count(self, kept: Kept, size_bytes: int, seconds: float) -> None:
-        metrics = self._acceptor.metrics
-        calling_ae = metrics.ae(self._sender.calling_ae)
-        metrics.received.labels(calling_ae, result_of(kept)).inc()
-        metrics.received_bytes.labels(calling_ae).inc(size_bytes)
-        metrics.keep_seconds.observe(seconds)
 
     def _refused(self, answer: Answer, error: Exception) -> Answer:
         metrics = self._acceptor.metrics

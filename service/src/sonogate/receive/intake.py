@@ -6,13 +6,13 @@ from typing import BinaryIO
 
 from sonogate.domain.identity import SOPInstanceUID
 from sonogate.domain.instance import Kept, MediaType, Provenance, ReceivedInstance
-from sonogate.domain.ports import Keeper
+from sonogate.domain.ports import Registrar
 from sonogate.errors import MalformedObjectError, ReceiveError
 from sonogate.observe.metrics import Metrics
-from sonogate.receive.keeping import keep_row, result_of
 from sonogate.receive.part10 import MAX_HEAD_BYTES, ObjectHead, file_meta, read_head
-from sonogate.receive.spool import BLOCK_BYTES, Spool
-from sonogate.receive.spool_file import SpooledObject
+from sonogate.receive.spool import Arrival, Spool
+from sonogate.receive.spool.deposit import BLOCK_BYTES
+from sonogate.receive.spool.files import FiledObject
 
 _NO_HEAD = ObjectHead(
     sop_class_uid="", sop_instance_uid="", transfer_syntax_uid="", data_set_offset=0
@@ -22,15 +22,15 @@ _NO_HEAD = ObjectHead(
 class Intake:
     """Keeps files that came over HTTP."""
 
-    def __init__(self, spool: Spool, keeper: Keeper, metrics: Metrics) -> None:
+    def __init__(self, spool: Spool, registrar: Registrar, metrics: Metrics) -> None:
         self._spool = spool
-        self._keeper = keeper
+        self._registrar = registrar
         self._metrics = metrics
 
     async def take_file(
         self, body: bytes | Path, media_type: MediaType, provenance: Provenance
     ) -> Kept:
-        """Keep one file and commit its row.
+        """Keep one file and enter it into the database.
 
         Args:
             body: The file's bytes, or where they are; a file is copied and stays where it is.
@@ -44,43 +44,45 @@ class Intake:
             ReceiveError: It could not be kept; nothing of it is left.
         """
         started = time.perf_counter()
-        calling_ae = self._metrics.ae(provenance.calling_ae)
         try:
             self._spool.require_room()
-            head, spooled = await self._spool.run(self._spool_file, body, media_type, provenance)
-            instance = _instance(head, spooled, media_type, provenance)
-            kept = await keep_row(self._spool, self._keeper, instance)
+            self._registrar.require_room()
+            instance = await self._keep(body, media_type, provenance)
+            kept = await self._registrar.enter(instance)
         except ReceiveError:
+            calling_ae = self._metrics.ae(provenance.calling_ae)
             self._metrics.received.labels(calling_ae, "refused").inc()
             raise
-        self._metrics.received.labels(calling_ae, result_of(kept)).inc()
-        self._metrics.received_bytes.labels(calling_ae).inc(spooled.size_bytes)
         self._metrics.keep_seconds.observe(time.perf_counter() - started)
         return kept
 
-    def _spool_file(
+    async def _keep(
         self, body: bytes | Path, media_type: MediaType, provenance: Provenance
-    ) -> tuple[ObjectHead, SpooledObject]:
-        if isinstance(body, bytes):
-            first = body[:MAX_HEAD_BYTES]
-        else:
-            with body.open("rb") as stream:
-                first = stream.read(MAX_HEAD_BYTES)
-        is_dicom = media_type is MediaType.DICOM
-        head = read_head(first) if is_dicom else _NO_HEAD
-        meta = _meta(head, provenance) if is_dicom else b""
-        if isinstance(body, bytes):
-            return head, self._copy_bytes(body, head, meta)
-        with body.open("rb") as stream:
-            return head, self._copy_stream(stream, head, meta)
-
-    def _copy_bytes(self, body: bytes, head: ObjectHead, meta: bytes) -> SpooledObject:
-        content = memoryview(body)[head.data_set_offset :]
+    ) -> ReceivedInstance:
+        head = _NO_HEAD
+        if media_type is MediaType.DICOM:
+            head = read_head(await self._spool.run(_first_bytes, body))
+        arrival = Arrival(
+            media_type=media_type,
+            sop_class_uid=head.sop_class_uid or None,
+            sop_instance_uid=SOPInstanceUID(head.sop_instance_uid or "") or None,
+            transfer_syntax_uid=head.transfer_syntax_uid or None,
+            provenance=provenance,
+        )
+        meta = _meta(head, provenance) if media_type is MediaType.DICOM else b""
+        if isinstance(body, Path):
+            filed = await self._spool.run(self._file, body, head, meta)
+            return await self._spool.keep_filed(arrival, filed)
+        content = body[head.data_set_offset :]
         if not content:
             raise MalformedObjectError("The object is empty.")
-        return self._spool.new_file(meta).finish((content,))
+        return await self._spool.keep(arrival, meta, content)
 
-    def _copy_stream(self, stream: BinaryIO, head: ObjectHead, meta: bytes) -> SpooledObject:
+    def _file(self, body: Path, head: ObjectHead, meta: bytes) -> FiledObject:
+        with body.open("rb") as stream:
+            return self._copy(stream, head, meta)
+
+    def _copy(self, stream: BinaryIO, head: ObjectHead, meta: bytes) -> FiledObject:
         stream.seek(head.data_set_offset)
         block = stream.read(BLOCK_BYTES)
         if not block:
@@ -96,26 +98,17 @@ class Intake:
         return file.finish()
 
 
+def _first_bytes(body: bytes | Path) -> bytes:
+    if isinstance(body, bytes):
+        return body[:MAX_HEAD_BYTES]
+    with body.open("rb") as stream:
+        return stream.read(MAX_HEAD_BYTES)
+
+
 def _meta(head: ObjectHead, provenance: Provenance) -> bytes:
     return file_meta(
         sop_class_uid=head.sop_class_uid,
         sop_instance_uid=head.sop_instance_uid,
         transfer_syntax_uid=head.transfer_syntax_uid,
         source_ae=provenance.calling_ae,
-    )
-
-
-def _instance(
-    head: ObjectHead, spooled: SpooledObject, media_type: MediaType, provenance: Provenance
-) -> ReceivedInstance:
-    return ReceivedInstance(
-        object_id=spooled.object_id,
-        media_type=media_type,
-        sop_class_uid=head.sop_class_uid or None,
-        sop_instance_uid=SOPInstanceUID(head.sop_instance_uid) if head.sop_instance_uid else None,
-        transfer_syntax_uid=head.transfer_syntax_uid or None,
-        content_sha256=spooled.content_sha256,
-        size_bytes=spooled.size_bytes,
-        spool_name=spooled.spool_name,
-        provenance=provenance,
     )

@@ -1,28 +1,36 @@
-"""The last step both doors share: the row of a durable file is committed, or the file goes."""
+"""What the doors do once the database has an object: count it, and let go of what came twice."""
+
+from collections.abc import Callable
 
 from sonogate.domain.instance import Kept, ReceivedInstance
-from sonogate.domain.ports import Keeper
-from sonogate.errors import ReceiveError
+from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
 
 
-async def keep_row(spool: Spool, keeper: Keeper, instance: ReceivedInstance) -> Kept:
-    """Commit the row of a spooled object; only then may its sender be told Success.
+class Aftercare:
+    """Called with every object entered into the database.
 
-    A duplicate's new file is removed once the keeper has said so. After a failure nobody expected
-    the row may exist or not, so the file stays; the sweep at boot settles it.
-
-    Raises:
-        ReceiveError: The keeper refused the object; its file is gone.
+    Args:
+        spool: Where its bytes are.
+        metrics: Where it is counted.
+        on_new: Called for each object that is to be judged.
     """
-    try:
-        kept = await keeper.keep(instance)
-    except ReceiveError:
-        await spool.run(spool.remove, instance.spool_name)
-        raise
-    if kept.duplicate:
-        await spool.run(spool.remove, instance.spool_name)
-    return kept
+
+    def __init__(self, spool: Spool, metrics: Metrics, on_new: Callable[[], None]) -> None:
+        self._spool = spool
+        self._metrics = metrics
+        self._on_new = on_new
+
+    def __call__(self, instance: ReceivedInstance, kept: Kept) -> None:
+        """Settle the object with the spool; a duplicate's bytes go."""
+        calling_ae = self._metrics.ae(instance.provenance.calling_ae)
+        self._metrics.received.labels(calling_ae, result_of(kept)).inc()
+        self._metrics.received_bytes.labels(calling_ae).inc(instance.size_bytes)
+        self._spool.settled(instance)
+        if kept.duplicate:
+            self._spool.run(self._spool.remove, instance.spool_name)
+        else:
+            self._on_new()
 
 
 def result_of(kept: Kept) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from sonogate.domain.ports import Keeper
+from sonogate.domain.ports import Registrar
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.acceptor import Acceptor
@@ -27,13 +27,13 @@ class Listener:
     """Accepts associations until stopped; every acknowledged object is durable."""
 
     def __init__(
-        self, settings: ListenerSettings, spool: Spool, keeper: Keeper, metrics: Metrics
+        self, settings: ListenerSettings, spool: Spool, registrar: Registrar, metrics: Metrics
     ) -> None:
         self._settings = settings
         self._acceptor = Acceptor(
             settings=settings,
             spool=spool,
-            keeper=keeper,
+            registrar=registrar,
             metrics=metrics,
             contexts=supported_contexts(settings.extra_sop_classes),
         )
@@ -57,7 +57,7 @@ class Listener:
         Raises:
             OSError: The address is taken or not ours.
         """
-        await asyncio.to_thread(self._acceptor.spool.open)
+        await self._acceptor.spool.open()
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Connection(self._acceptor),
             self._settings.host,

@@ -114,6 +114,9 @@ class SpoolSettings(Section):
     """Objects without a verdict above which we answer 0xA700; a day of backlog for one room."""
     retention_days: Annotated[float, Field(ge=0)] = 7.0
     """Pixel bytes go this long after the verdict was delivered; the verdict stays."""
+    segment_bytes: Annotated[int, Field(ge=64 * KIB, le=4 * GIB)] = 64 * MIB
+    """Stills are appended to segments, and a new one is begun at this size; the room of a segment
+    returns as its objects expire."""
     janitor_seconds: Seconds = 60.0
     """How often retention and orphans are looked after."""
 

@@ -60,12 +60,11 @@ class Database:
         self._write_engine.dispose()
         self._read_engine.dispose()
 
-    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+    async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` in the writer and return its answer once it is durable.
 
         Args:
             work: what to do; it may raise.
-            urgent: a cart waits for it: it goes before what is not.
 
         Raises:
             SpoolWriteError: the database refused; nothing of the work is kept.
@@ -74,7 +73,7 @@ class Database:
         if self._writer is None:
             raise SpoolWriteError("The database is closed; start the gate, then send again.")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._writer.submit(Request(work, future, urgent))
+        self._writer.submit(Request(work, future))
         return await future
 
     async def read(self, work: Callable[[Transaction], T]) -> T:

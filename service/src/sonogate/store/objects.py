@@ -208,6 +208,22 @@ class Objects:
         statement = select(func.count()).select_from(objects).where(_is_unjudged())
         return self._connection.execute(statement).scalar_one()
 
+    def known(self, object_ids: Sequence[str]) -> set[str]:
+        """Return those of these ids that are in the table."""
+        statement = select(objects.c.object_id).where(objects.c.object_id.in_(object_ids))
+        return set(self._connection.execute(statement).scalars())
+
+    def without_bytes(self, holders: Iterable[str]) -> list[str]:
+        """Return those segments of the spool in which no object's bytes are wanted any more."""
+        return [each for each in holders if not self._has_bytes(each)]
+
+    def _has_bytes(self, holder: str) -> bool:
+        statement = select(objects.c.object_id).where(
+            objects.c.spool_name.startswith(f"{holder}/", autoescape=True),
+            objects.c.pixels_gone_at.is_(None),
+        )
+        return self._connection.execute(statement.limit(1)).first() is not None
+
     def spool_names(self) -> set[str]:
         """Return the spool names of every object whose pixels are still kept."""
         statement = select(objects.c.spool_name).where(objects.c.pixels_gone_at.is_(None))

@@ -1,15 +1,14 @@
 """The one writer: a thread that commits everything waiting at once.
 
 While one commit waits for the disk, further works queue up; they share the next commit.
-Each work has its own savepoint, so that one failing takes nobody along. Urgent works, on which a
-cart waits, go first and never share a commit with a long line of others.
+Each work has its own savepoint, so that one failing takes nobody along. No cart waits here: the
+spool has answered it already.
 """
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count
-from queue import Empty, PriorityQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RootTransaction
@@ -25,10 +24,7 @@ from sonogate.errors import SpoolWriteError
 from sonogate.store.transaction import Transaction
 
 MAX_BATCH = 512
-"""Urgent works in one commit."""
-MAX_PATIENT_BATCH = 4
-"""Other works in one commit: a cart waits for no more than these."""
-URGENT, PATIENT, LAST = 0, 1, 2
+"""Works in one commit."""
 
 Work = Callable[[Transaction], Any]
 
@@ -39,7 +35,6 @@ class Request:
 
     work: Work
     future: Any  #: the caller's, resolved by `Database` in its event loop
-    urgent: bool = False
     result: Any = None
     error: Exception | None = None
 
@@ -61,19 +56,18 @@ class GroupWriter(threading.Thread):
         super().__init__(name="sonogate-writer", daemon=True)
         self._engine = engine
         self._answered = answered
-        self._queue: PriorityQueue[tuple[int, int, Request | None]] = PriorityQueue()
-        self._order = count()
+        self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._stopping = False
         self._connection: Connection | None = None
         self.n_commits = 0
 
     def submit(self, request: Request) -> None:
         """Queue one work."""
-        self._queue.put((URGENT if request.urgent else PATIENT, next(self._order), request))
+        self._queue.put(request)
 
     def stop(self) -> None:
         """End after what is queued; then `join`."""
-        self._queue.put((LAST, next(self._order), None))
+        self._queue.put(None)
 
     def run(self) -> None:
         """Commit batch after batch until stopped."""
@@ -84,18 +78,15 @@ class GroupWriter(threading.Thread):
 
     def _next_batch(self) -> list[Request]:
         batch: list[Request] = []
-        limit = MAX_BATCH
-        while not self._stopping and len(batch) < limit:
+        while not self._stopping and len(batch) < MAX_BATCH:
             try:
-                _, _, request = self._queue.get(block=not batch)
+                request = self._queue.get(block=not batch)
             except Empty:
                 break
             if request is None:
                 self._stopping = True
             elif not request.future.cancelled():
                 batch.append(request)
-                if not request.urgent:
-                    limit = min(MAX_PATIENT_BATCH, limit)
         return batch
 
     def _commit(self, batch: list[Request]) -> int | None:

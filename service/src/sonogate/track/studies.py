@@ -1,7 +1,7 @@
 """What the doors ask of the tracker: verdicts, studies, and people's words."""
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
@@ -26,6 +26,10 @@ T = TypeVar("T")
 PictureKind = Literal["thumbnail", "heatmap"]
 
 
+async def _at_once() -> None:
+    return None
+
+
 class Studies:
     """Studies and verdicts over the database.
 
@@ -33,6 +37,7 @@ class Studies:
         database: an open database.
         targets: receivers who are told of overrides, answers and closings.
         settings: when a sender counts as late.
+        caught_up: awaited before every answer: what was acknowledged is in the database then.
     """
 
     def __init__(
@@ -40,10 +45,12 @@ class Studies:
         database: Database,
         targets: DeliveryTargets | None = None,
         settings: TrackSettings | None = None,
+        caught_up: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self._database = database
         self._targets = targets or DeliveryTargets()
         self._settings = settings or TrackSettings()
+        self._caught_up = caught_up
 
     async def instance(self, uid: str, content_sha256: str | None = None) -> Verdict:
         """Return the verdict of the latest content of a UID, or of one content.
@@ -51,7 +58,7 @@ class Studies:
         Raises:
             UnknownInstanceError: no such object was received.
         """
-        return await self._database.read(lambda tx: _verdict(tx, _find(tx, uid, content_sha256)))
+        return await self._read(lambda tx: _verdict(tx, _find(tx, uid, content_sha256)))
 
     async def versions(self, uid: str) -> builtins.list[tuple[str, Verdict]]:
         """Return (content_sha256, verdict) of every content of a UID, in order of arrival.
@@ -66,7 +73,7 @@ class Studies:
                 raise UnknownInstanceError
             return [(each.received.content_sha256, _verdict(tx, each)) for each in found]
 
-        return await self._database.read(work)
+        return await self._read(work)
 
     async def verdict_of_object(self, object_id: str) -> Verdict:
         """Return the verdict of one received object; pending if it has none yet.
@@ -74,7 +81,7 @@ class Studies:
         Raises:
             UnknownInstanceError: no such object was received.
         """
-        return await self._database.read(lambda tx: _verdict(tx, tx.objects.get(object_id)))
+        return await self._read(lambda tx: _verdict(tx, tx.objects.get(object_id)))
 
     async def picture(self, uid: str, kind: PictureKind) -> bytes:
         """Return a PNG of the latest content of a UID.
@@ -82,7 +89,7 @@ class Studies:
         Raises:
             UnknownInstanceError: no such object was received, or it has no such picture.
         """
-        return await self._database.read(lambda tx: _picture(tx, _find(tx, uid, None), kind))
+        return await self._read(lambda tx: _picture(tx, _find(tx, uid, None), kind))
 
     async def picture_of_object(self, object_id: str, kind: PictureKind) -> bytes:
         """Return a PNG of one received object.
@@ -90,13 +97,13 @@ class Studies:
         Raises:
             UnknownInstanceError: no such object was received, or it has no such picture.
         """
-        return await self._database.read(lambda tx: _picture(tx, tx.objects.get(object_id), kind))
+        return await self._read(lambda tx: _picture(tx, tx.objects.get(object_id), kind))
 
     async def list(
         self, status: StudyStatus | None = None, limit: int = 100
     ) -> builtins.list[StudySummary]:
         """Return studies, the latest received first."""
-        return await self._database.read(
+        return await self._read(
             lambda tx: [summarise(tx, study) for study in tx.studies.latest(status, limit)]
         )
 
@@ -106,7 +113,7 @@ class Studies:
         Raises:
             UnknownStudyError: nothing of this study was received.
         """
-        return await self._database.read(lambda tx: self._describe(tx, study_uid))
+        return await self._read(lambda tx: self._describe(tx, study_uid))
 
     async def close(self, study_uid: str, by: str) -> Study:
         """Close a study by hand, ready or not; closing a closed one changes nothing.
@@ -149,6 +156,7 @@ class Studies:
             decisions.override(journal, found, said)
             return _verdict(tx, found)
 
+        await self._caught_up()
         return await self._database.write(work)
 
     async def revoke_override(self, uid: str, by: str) -> Verdict:
@@ -164,6 +172,7 @@ class Studies:
             decisions.revoke_override(self._journal(tx), found, by)
             return _verdict(tx, found)
 
+        await self._caught_up()
         return await self._database.write(work)
 
     async def senders(self) -> builtins.list[SenderReport]:
@@ -176,11 +185,16 @@ class Studies:
         """Return how many objects wait for a verdict, and since when the oldest does."""
         return await self._database.read(lambda tx: tx.objects.queue())
 
+    async def _read(self, work: Callable[[Transaction], T]) -> T:
+        await self._caught_up()
+        return await self._database.read(work)
+
     async def _change(self, study_uid: str, change: Callable[[Journal, StudyRow], None]) -> Study:
         def work(tx: Transaction) -> Study:
             change(self._journal(tx), _study(tx, study_uid))
             return self._describe(tx, study_uid)
 
+        await self._caught_up()
         return await self._database.write(work)
 
     def _journal(self, tx: Transaction) -> Journal:

@@ -1,4 +1,4 @@
-"""One file of the spool as the threads see it: blocking, one call at a time, durable at the end."""
+"""The file of an object too large for a segment: blocking calls, durable at the end."""
 
 import errno
 import hashlib
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sonogate.domain.identity import ObjectId, new_object_id
+from sonogate.domain.identity import ObjectId
 from sonogate.errors import ReceiveError, SpoolFullError, SpoolWriteError
 from sonogate.settings import MIB
 
@@ -22,23 +22,23 @@ Block = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpooledObject:
+class FiledObject:
     """A file that is durable under its name."""
 
     object_id: ObjectId
     spool_name: str
-    content_sha256: str  #: of the content without the head, lower-case hex
+    content_sha256: str  #: of the content without the file meta, lower-case hex
     size_bytes: int  #: of the whole file
 
 
 class SpoolFile:
-    """Writes one object, in a slot or in a new file; every failure leaves no file behind."""
+    """Writes one object to a new file; every failure leaves no file behind."""
 
-    def __init__(self, spool_name: str, path: Path, head: bytes, *, is_slot: bool) -> None:
+    def __init__(self, object_id: ObjectId, spool_name: str, path: Path, meta: bytes) -> None:
+        self.object_id = object_id
         self.spool_name = spool_name
         self._path = path
-        self._head = head
-        self._is_slot = is_slot
+        self._meta = meta
         self._hash = hashlib.sha256()
         self._descriptor: int | None = None
         self._size_bytes = 0
@@ -55,9 +55,9 @@ class SpoolFile:
             self._append(blocks)
         except OSError as error:
             self.discard()
-            raise _as_receive_error(error) from error
+            raise as_receive_error(error) from error
 
-    def finish(self, blocks: Iterable[Block] = ()) -> SpooledObject:
+    def finish(self, blocks: Iterable[Block] = ()) -> FiledObject:
         """Append the last blocks, sync file and folder, and close.
 
         Raises:
@@ -67,13 +67,12 @@ class SpoolFile:
         try:
             os.fsync(self._append(blocks))
             self._close()
-            if not self._is_slot:
-                sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             self.discard()
-            raise _as_receive_error(error) from error
-        return SpooledObject(
-            object_id=new_object_id(),
+            raise as_receive_error(error) from error
+        return FiledObject(
+            object_id=self.object_id,
             spool_name=self.spool_name,
             content_sha256=self._hash.hexdigest(),
             size_bytes=self._size_bytes,
@@ -87,9 +86,8 @@ class SpoolFile:
     def _append(self, blocks: Iterable[Block]) -> int:
         descriptor = self._descriptor
         if descriptor is None:
-            flags = os.O_WRONLY | os.O_CLOEXEC if self._is_slot else CREATE_FLAGS
-            descriptor = self._descriptor = os.open(self._path, flags, FILE_MODE)
-            self._write_all(descriptor, self._head)
+            descriptor = self._descriptor = os.open(self._path, CREATE_FLAGS, FILE_MODE)
+            self._write_all(descriptor, self._meta)
         for block in blocks:
             self._hash.update(block)
             self._write_all(descriptor, block)
@@ -127,7 +125,8 @@ def free_bytes_of(folder: Path) -> int:
     return usage.f_bavail * usage.f_frsize
 
 
-def _as_receive_error(error: OSError) -> ReceiveError:
+def as_receive_error(error: OSError) -> ReceiveError:
+    """Return what the sender is answered with."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SpoolFullError()
     return SpoolWriteError()

@@ -2,10 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
+from sonogate.domain.instance import ReceivedInstance
 from sonogate.errors import MalformedObjectError, ObjectTooLargeError, ReceiveError, SpoolWriteError
-from sonogate.receive.spool import BLOCK_BYTES, MAX_WAITING_BLOCKS, Spool
-from sonogate.receive.spool_file import SpooledObject
+from sonogate.receive.spool.files import SpoolFile
+from sonogate.receive.spool.folder import Spool
+from sonogate.receive.spool.records import Arrival
+from sonogate.settings import MIB
+
+GATHER_BYTES: Final = 4 * MIB
+"""Objects up to here are gathered in RAM and go to a segment: any still does."""
+MAX_GATHERED_BYTES: Final = 64 * MIB
+"""What all objects together may gather; beyond it they stream to files."""
+BLOCK_BYTES: Final = MIB
+"""A larger object goes to its file in blocks of this size."""
+MAX_WAITING_BLOCKS: Final = 3
+"""Blocks of one object that may wait for the disk before its sender is held up."""
 
 _Job = asyncio.Future[None]
 
@@ -17,12 +30,14 @@ class Deposit:
     sender can only be answered after its last byte.
     """
 
-    def __init__(self, spool: Spool, head: bytes, on_drained: Callable[[], None]) -> None:
+    def __init__(self, spool: Spool, meta: bytes, on_drained: Callable[[], None]) -> None:
         self._spool = spool
-        self._file = spool.new_file(head)
+        self._meta = meta
         self._on_drained = on_drained
         self._block = bytearray()
+        self._n_gathered = 0
         self._waiting: list[bytearray] = []
+        self._file: SpoolFile | None = None
         self._job: _Job | None = None
         self._is_on_disk = False
         self._size_bytes = 0
@@ -42,11 +57,14 @@ class Deposit:
             self._fail(ObjectTooLargeError())
             return
         self._block += fragment
-        if len(self._block) > BLOCK_BYTES:
+        if self._file is None:
+            self._n_gathered += len(fragment)
+            self._spool.gathered_bytes += len(fragment)
+        if self._is_over():
             self._hand_over()
 
-    async def finish(self) -> SpooledObject:
-        """Return once the object is durable.
+    async def finish(self, arrival: Arrival) -> ReceivedInstance:
+        """Return the object's row once row and bytes are durable.
 
         Raises:
             ReceiveError: It could not be kept; nothing of it is left.
@@ -57,11 +75,30 @@ class Deposit:
             self._error = MalformedObjectError("The data set is empty.")
         if self._error is not None:
             raise self._error
-        return await self._spool.run(self._file.finish, (self._block,))
+        if self._file is not None:
+            filed = await self._spool.run(self._file.finish, (self._block,))
+            return await self._spool.keep_filed(arrival, filed)
+        try:
+            return await self._spool.keep(arrival, self._meta, self._block)
+        finally:
+            self._let_go()
 
     def abandon(self) -> None:
         """Drop the object; its partial file goes as soon as the write under way ends."""
         self._fail(MalformedObjectError("The object was cut off."))
+
+    def _is_over(self) -> bool:
+        """Whether the block must leave RAM."""
+        if len(self._block) <= BLOCK_BYTES:
+            return False
+        gathered_bytes = self._spool.gathered_bytes
+        is_small = len(self._block) <= GATHER_BYTES and gathered_bytes <= MAX_GATHERED_BYTES
+        return self._file is not None or not is_small
+
+    def _let_go(self) -> None:
+        """What was gathered no longer counts."""
+        self._spool.gathered_bytes -= self._n_gathered
+        self._n_gathered = 0
 
     def _hand_over(self) -> None:
         try:
@@ -69,15 +106,18 @@ class Deposit:
         except ReceiveError as error:
             self._fail(error)
             return
+        if self._file is None:
+            self._let_go()
+            self._file = self._spool.new_file(self._meta)
         self._waiting.append(self._block)
         self._block = bytearray()
         if self._job is None:
-            self._write()
+            self._write(self._file)
 
-    def _write(self) -> None:
+    def _write(self, file: SpoolFile) -> None:
         blocks, self._waiting = self._waiting, []
         self._is_on_disk = True
-        self._job = self._spool.run(self._file.write, blocks)
+        self._job = self._spool.run(file.write, blocks)
         self._job.add_done_callback(self._written)
 
     def _written(self, job: _Job) -> None:
@@ -87,18 +127,19 @@ class Deposit:
             self._fail(error if isinstance(error, ReceiveError) else SpoolWriteError())
         elif self._error is not None:
             self._discard()
-        elif self._waiting:
-            self._write()
+        elif self._waiting and self._file is not None:
+            self._write(self._file)
         self._on_drained()
 
     def _fail(self, error: ReceiveError) -> None:
         self._error = self._error or error
+        self._let_go()
         self._block = bytearray()
         self._waiting.clear()
         if self._job is None:
             self._discard()
 
     def _discard(self) -> None:
-        if self._is_on_disk:
+        if self._is_on_disk and self._file is not None:
             self._is_on_disk = False
             self._spool.run(self._file.discard)

@@ -1,0 +1,237 @@
+"""The folder of kept objects: durable writes, bounded memory, free room."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sonogate.domain.identity import new_object_id
+from sonogate.domain.instance import ReceivedInstance, Span
+from sonogate.errors import SpoolFullError, SpoolWriteError
+from sonogate.receive.spool.appender import Appender, Deposition
+from sonogate.receive.spool.files import (
+    Block,
+    FiledObject,
+    SpoolFile,
+    free_bytes_of,
+    sync_folder,
+)
+from sonogate.receive.spool.records import Arrival
+from sonogate.receive.spool.segment import SUFFIX, erase, seal, unsettled
+from sonogate.settings import ListenerSettings, SpoolSettings
+
+FILE_THREADS: Final = 4
+"""Threads that write and sync the files of large objects."""
+FREE_ROOM_SECONDS: Final = 1.0
+"""How long one look at the disk's free room is believed."""
+FILES: Final = "files"
+SEGMENTS: Final = "segments"
+
+T = TypeVar("T")
+
+
+class Spool:
+    """Keeps objects under one folder; call `open` before the first, in an event loop."""
+
+    def __init__(self, folder: Path, settings: SpoolSettings, listener: ListenerSettings) -> None:
+        self.folder = folder
+        self.max_object_bytes = listener.max_object_bytes
+        self.gathered_bytes = 0
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="spool")
+        self._background: set[asyncio.Future[Any]] = set()
+        self._appender: Appender | None = None
+        self._segment_of: dict[str, str] = {}
+        self._free_bytes = 0
+        self._looked_at = float("-inf")
+
+    def prepare(self) -> None:
+        """Make the folders and sync them; harmless where they exist; blocking."""
+        for name in (FILES, SEGMENTS):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        sync_folder(self.folder)
+        sync_folder(self.folder.parent)
+
+    async def open(self) -> None:
+        """Start to keep objects; harmless if open."""
+        if self._appender is not None:
+            return
+        await asyncio.to_thread(self.prepare)
+        self._loop = asyncio.get_running_loop()
+        segments, segment_bytes = self.folder / SEGMENTS, self._settings.segment_bytes
+        self._appender = Appender(segments, segment_bytes, self._answered)
+        self._appender.start()
+
+    async def close(self) -> None:
+        """Wait for work under way and end the threads."""
+        while self._background:
+            await asyncio.wait(self._background)
+        appender, self._appender = self._appender, None
+        if appender is not None:
+            appender.stop()
+            await asyncio.to_thread(appender.join)
+            await asyncio.sleep(0)  # the last answers were handed to this loop by the thread
+        self._threads.shutdown()
+
+    async def keep(
+        self, arrival: Arrival, meta: bytes, content: bytes | bytearray
+    ) -> ReceivedInstance:
+        """Return the row of an object once row and bytes are durable.
+
+        Args:
+            arrival: What is known of it.
+            meta: Bytes before the content proper (preamble and file meta); not part of its hash.
+            content: The data set, or the picture's file.
+
+        Raises:
+            SpoolFullError: The disk is too full.
+            SpoolWriteError: The disk refused the bytes.
+        """
+        return await self._deposit(arrival, meta, content)
+
+    async def keep_filed(self, arrival: Arrival, filed: FiledObject) -> ReceivedInstance:
+        """Return the row of an object that has a file of its own, once the row is durable.
+
+        Raises:
+            ReceiveError: It could not be kept; its file is gone.
+        """
+        row = arrival.kept(
+            filed.object_id, filed.content_sha256, filed.size_bytes, filed.spool_name
+        )
+        try:
+            return await self._deposit(arrival, b"", b"", row)
+        except (SpoolFullError, SpoolWriteError):
+            await self.run(self.remove, filed.spool_name)
+            raise
+
+    async def _deposit(
+        self, arrival: Arrival, meta: Block, content: Block, filed: ReceivedInstance | None = None
+    ) -> ReceivedInstance:
+        self.require_room()
+        if self._appender is None:
+            raise SpoolWriteError("The spool is closed; start the gate, then send again.")
+        future: asyncio.Future[ReceivedInstance] = self._loop.create_future()
+        self._appender.submit(Deposition(arrival, meta, content, future, filed))
+        return await future
+
+    def settled(self, instance: ReceivedInstance) -> None:
+        """The row of an object is in the database: its segment owes one less."""
+        segment = self._segment_of.pop(instance.object_id, "")
+        if segment and self._appender is not None:
+            self._appender.settle(segment)
+
+    def new_file(self, meta: bytes) -> SpoolFile:
+        """Name a file for one object; it is written off the event loop."""
+        object_id = new_object_id()
+        name = f"{FILES}/{object_id}"
+        return SpoolFile(object_id, name, self.folder / name, meta)
+
+    def place_of(self, spool_name: str) -> tuple[Path, Span | None]:
+        """Return where an object is: a file, and which part of it; all of it if None.
+
+        Raises:
+            ValueError: The name is not one of ours.
+        """
+        holder, _, rest = spool_name.partition("/")
+        if holder == FILES and rest.isalnum():
+            return self.folder / FILES / rest, None
+        offset, _, size = rest.partition("+")
+        stem = holder.removesuffix(SUFFIX)
+        if stem != holder and stem.isalnum() and offset.isdecimal() and size.isdecimal():
+            span = Span(offset=int(offset), size_bytes=int(size))
+            return self.folder / SEGMENTS / holder, span
+        raise ValueError(f"{spool_name!r} is not a name in the spool")
+
+    def remove(self, spool_name: str) -> None:
+        """Remove an object's bytes; nothing happens if they are gone already."""
+        path, span = self.place_of(spool_name)
+        if span is None:
+            path.unlink(missing_ok=True)
+        elif path.exists():
+            erase(path, span)
+
+    def free_bytes(self) -> int:
+        """Return the free room of the spool's disk, at most a second old."""
+        now = time.monotonic()
+        if now - self._looked_at > FREE_ROOM_SECONDS:
+            self._free_bytes = free_bytes_of(self.folder)
+            self._looked_at = now
+        return self._free_bytes
+
+    def require_room(self) -> None:
+        """Raise if the disk is too full to keep another byte.
+
+        Raises:
+            SpoolFullError: Less than `min_free_bytes` are free.
+        """
+        if self.free_bytes() < self._settings.min_free_bytes:
+            raise SpoolFullError
+
+    def run(self, work: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        """Run blocking work in the spool's threads; it is waited for when the spool closes."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        self._background.add(future)
+        future.add_done_callback(self._background.discard)
+        return future
+
+    def unsettled(self) -> dict[Path, list[ReceivedInstance]]:
+        """Return what an earlier gate kept and may not have told the database, by segment.
+
+        Blocking, before `open`. Tell the database, then `seal` each segment.
+        """
+        segments = sorted((self.folder / SEGMENTS).glob(f"*{SUFFIX}"))
+        return {path: [record.instance for record in unsettled(path)] for path in segments}
+
+    def sweep(self, live: AbstractSet[str]) -> list[str]:
+        """Remove files, and whole segments, of which no row speaks; blocking, before `open`.
+
+        Args:
+            live: Spool names of all objects whose bytes are still wanted.
+
+        Returns:
+            The names removed. No sender waits for them, or their time is over.
+        """
+        wanted = live | {f"{SEGMENTS}/{segment}" for segment in segments_of(live)}
+        found = (f"{path.parent.name}/{path.name}" for path in self.folder.glob("*/*"))
+        orphans = sorted(name for name in found if name not in wanted)
+        for name in orphans:
+            (self.folder / name).unlink(missing_ok=True)
+        return orphans
+
+    def drop(self, segments: Iterable[str]) -> None:
+        """Remove segments none of whose objects is wanted any more; blocking."""
+        for segment in segments:
+            if self._appender is None or not self._appender.holds(segment):
+                (self.folder / SEGMENTS / segment).unlink(missing_ok=True)
+
+    def _answered(self, batch: Sequence[Deposition]) -> None:
+        """Hand answers from the appender's thread to the event loop."""
+        try:
+            self._loop.call_soon_threadsafe(self._resolve, batch)
+        except RuntimeError:  # the loop is gone, and with it everyone who waits
+            return
+
+    def _resolve(self, batch: Sequence[Deposition]) -> None:
+        for each in batch:
+            if each.kept is not None and each.error is None:
+                self._segment_of[each.kept.object_id] = each.segment
+            if each.future.done():
+                continue
+            if each.error is not None:
+                each.future.set_exception(each.error)
+            else:
+                each.future.set_result(each.kept)
+
+
+def segments_of(spool_names: Iterable[str]) -> set[str]:
+    """Return the segments in which these objects lie; files of their own left out."""
+    return {name.partition("/")[0] for name in spool_names} - {FILES}
+
+
+def seal_all(segments: Iterable[Path]) -> None:
+    """Note that the database knows every record of these segments; blocking."""
+    for path in segments:
+        seal(path)

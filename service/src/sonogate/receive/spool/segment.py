@@ -1,0 +1,137 @@
+"""One segment: a file that is only appended to, until it is sealed and, once empty, removed."""
+
+import ctypes
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from sonogate.domain.instance import Span
+from sonogate.receive.spool.files import CREATE_FLAGS, FILE_MODE, Block, sync_folder
+from sonogate.receive.spool.records import Record, is_whole, scan
+
+SUFFIX: Final = ".segment"
+_OPEN: Final = b"SonoGate segment 1 open\n"
+_SEALED: Final = b"SonoGate segment 1 done\n"
+_IOV_MAX: Final = 1024
+_PUNCH_HOLE_KEEP_SIZE: Final = 0x02 | 0x01  # linux/falloc.h
+_ZEROS: Final = bytes(1024 * 1024)
+
+
+class Segment:
+    """The segment that is written now. One thread appends; `settle` may come from another."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
+        self.path = folder / name
+        self._lock = Lock()
+        self._n_owed = 0
+        self._is_closed = False
+        self._descriptor = os.open(self.path, CREATE_FLAGS | os.O_APPEND, FILE_MODE)
+        try:
+            os.write(self._descriptor, _OPEN)
+            os.fsync(self._descriptor)
+            sync_folder(folder)
+        except OSError:
+            os.close(self._descriptor)
+            self.path.unlink(missing_ok=True)
+            raise
+        self.size_bytes = len(_OPEN)
+
+    def append(self, blocks: Sequence[Block], n_bytes: int, n_records: int) -> None:
+        """Write records and make them durable; after an error nothing of them counts.
+
+        Raises:
+            OSError: The disk refused; the segment is as long as before and takes no more.
+        """
+        self.settle(-n_records)
+        try:
+            for start in range(0, len(blocks), _IOV_MAX):
+                _write_all(self._descriptor, blocks[start : start + _IOV_MAX])
+            os.fdatasync(self._descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self.size_bytes)
+            self.settle(n_records)
+            raise
+        self.size_bytes += n_bytes
+
+    def settle(self, n_records: int = 1) -> None:
+        """So many records are known to the database; a closed segment that owes none is sealed."""
+        with self._lock:
+            self._n_owed -= n_records
+            self._seal_if_done()
+
+    def close(self) -> None:
+        """Take no more records."""
+        with self._lock:
+            os.close(self._descriptor)
+            self._is_closed = True
+            self._seal_if_done()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it takes no more records and owes none to the database."""
+        return self._is_closed and self._n_owed == 0
+
+    def _seal_if_done(self) -> None:
+        if self.is_done:
+            with suppress(OSError):  # it is read once more at the next start
+                seal(self.path)
+
+
+def _write_all(descriptor: int, blocks: Sequence[Block]) -> None:
+    rest = [memoryview(block) for block in blocks]
+    while rest:
+        written = os.writev(descriptor, rest)
+        while rest and written >= len(rest[0]):
+            written -= len(rest.pop(0))
+        if written:
+            rest[0] = rest[0][written:]
+
+
+def seal(path: Path) -> None:
+    """Note that every record is known to the database, so that no start reads the segment again.
+
+    Not synced: a segment whose seal was lost is read once more, and nothing in it is new.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.pwrite(descriptor, _SEALED, 0)
+    finally:
+        os.close(descriptor)
+
+
+def unsettled(path: Path) -> list[Record]:
+    """Return the whole records of a segment that was not sealed; blocking, for the start."""
+    with path.open("rb") as file:
+        if file.read(len(_OPEN)) != _OPEN:
+            return []
+        records = list(scan(file, path.name, path.stat().st_size))
+        return [each for each in records if not each.span.size_bytes or is_whole(file, each)]
+
+
+def erase(path: Path, span: Span) -> None:
+    """Give a span's room back to the disk; where it can't be, overwrite it with zeros."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if _punch(descriptor, span) != 0:
+            _overwrite(descriptor, span)
+    finally:
+        os.close(descriptor)
+
+
+def _punch(descriptor: int, span: Span) -> int:
+    fallocate = getattr(ctypes.CDLL(None), "fallocate64", None)
+    if fallocate is None:
+        return -1
+    offset, size = ctypes.c_int64(span.offset), ctypes.c_int64(span.size_bytes)
+    return int(fallocate(descriptor, _PUNCH_HOLE_KEEP_SIZE, offset, size))
+
+
+def _overwrite(descriptor: int, span: Span) -> None:
+    position, end = span.offset, span.offset + span.size_bytes
+    while position < end:
+        position += os.pwrite(descriptor, _ZEROS[: end - position], position)

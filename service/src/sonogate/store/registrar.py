@@ -1,0 +1,159 @@
+"""Enters what the spool keeps into the database, many objects at once.
+
+The spool made row and bytes durable before Success was answered, so nothing waits here but the
+verdict, and nothing is lost if the gate dies first: the next start enters what is missing.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sonogate.domain.instance import Kept, ReceivedInstance
+from sonogate.errors import SpoolFullError, SpoolWriteError
+from sonogate.observe.logs import get_logger
+from sonogate.store.database import Database
+from sonogate.store.transaction import Transaction
+
+MAX_BATCH = 64
+"""Objects entered in one transaction: a backlog does not hold up verdicts for long."""
+RETRY_SECONDS = 1.0
+"""How soon a database that refused is asked again."""
+CAUGHT_UP_SECONDS = 5.0
+"""How long a question about studies waits for objects on their way into the database."""
+
+log = get_logger()
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    instance: ReceivedInstance
+    future: asyncio.Future[Kept] | None = None
+
+
+def _ignore(_instance: ReceivedInstance, _kept: Kept) -> None:
+    return None
+
+
+class Registrar:
+    """A `domain.ports.Registrar` over the database; `run` does the work.
+
+    Args:
+        database: an open database.
+        max_unjudged: objects without a verdict above which no more are accepted.
+    """
+
+    def __init__(self, database: Database, max_unjudged: int) -> None:
+        self.on_entered: Callable[[ReceivedInstance, Kept], None] = _ignore
+        self._database = database
+        self._max_unjudged = max_unjudged
+        self._n_at_most = 0
+        self._waiting: list[_Entry] = []
+        self._has_work = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._counting: asyncio.Task[None] | None = None
+
+    def require_room(self) -> None:
+        """Raise if too many objects wait for a verdict.
+
+        Verdicts only lower the number, so it is counted again only when the bound might be reached.
+
+        Raises:
+            SpoolFullError: send again when fewer wait.
+        """
+        n_at_most = self._n_at_most + len(self._waiting)
+        if n_at_most < self._max_unjudged:
+            return
+        if self._counting is None or self._counting.done():
+            self._counting = asyncio.create_task(self.count())
+        raise SpoolFullError(f"{n_at_most} objects wait for a verdict; send again when fewer do.")
+
+    def announce(self, instance: ReceivedInstance) -> None:
+        """Enter an object soon; called in the event loop, never waits."""
+        self._add(_Entry(instance))
+
+    async def enter(self, instance: ReceivedInstance) -> Kept:
+        """Enter an object and return what became of it.
+
+        Raises:
+            SpoolWriteError: the database refused; it is tried again all the same.
+        """
+        future: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._add(_Entry(instance, future))
+        return await future
+
+    async def caught_up(self) -> None:
+        """Return once everything announced so far is in the database.
+
+        Raises:
+            SpoolWriteError: it is not within `CAUGHT_UP_SECONDS`.
+        """
+        try:
+            async with asyncio.timeout(CAUGHT_UP_SECONDS):
+                await self._is_idle.wait()
+        except TimeoutError as error:
+            raise SpoolWriteError(
+                f"The database does not take {len(self._waiting)} objects that were kept; look at "
+                "its disk, then ask again."
+            ) from error
+
+    async def recover(self, instances: Collection[ReceivedInstance]) -> None:
+        """Enter what an earlier gate kept and the database may not know.
+
+        Raises:
+            SpoolWriteError: the database refused.
+        """
+        for start in range(0, len(instances), MAX_BATCH):
+            batch = list(instances)[start : start + MAX_BATCH]
+            known = await self._database.read(partial(_known, batch=batch))
+            await self._enter([_Entry(each) for each in batch if each.object_id not in known])
+        await self.count()
+
+    async def count(self) -> None:
+        """Count the objects without a verdict."""
+        self._n_at_most = await self._database.read(lambda tx: tx.objects.n_unjudged())
+
+    async def run(self) -> None:
+        """Enter what is announced until cancelled; a refusing database is asked again."""
+        while True:
+            await self._has_work.wait()
+            batch = self._waiting[:MAX_BATCH]
+            try:
+                await self._enter(batch)
+            except SpoolWriteError as error:
+                _tell(batch, error)
+                log.error("database refused objects", n_objects=len(batch))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            del self._waiting[: len(batch)]
+            if not self._waiting:
+                self._has_work.clear()
+                self._is_idle.set()
+
+    def _add(self, entry: _Entry) -> None:
+        self._waiting.append(entry)
+        self._is_idle.clear()
+        self._has_work.set()
+
+    async def _enter(self, batch: Sequence[_Entry]) -> None:
+        instances = [each.instance for each in batch]
+        all_kept = await self._database.write(
+            lambda tx: [tx.objects.keep(instance) for instance in instances]
+        )
+        for entry, kept in zip(batch, all_kept, strict=True):
+            self._n_at_most += not kept.duplicate
+            self.on_entered(entry.instance, kept)
+            if entry.future is not None and not entry.future.done():
+                entry.future.set_result(kept)
+
+
+def _known(tx: Transaction, batch: Sequence[ReceivedInstance]) -> set[str]:
+    return tx.objects.known([each.object_id for each in batch])
+
+
+def _tell(batch: Sequence[_Entry], error: SpoolWriteError) -> None:
+    """Let nobody wait for a database that refuses."""
+    for entry in batch:
+        if entry.future is not None and not entry.future.done():
+            entry.future.set_exception(error)

@@ -1,0 +1,150 @@
+"""A segment gives back what was kept, after any crash, and its room once nothing is wanted."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sonogate.domain.instance import ReceivedInstance
+from sonogate.receive.spool import Spool
+from sonogate.receive.spool import segment as segment_module
+from sonogate.receive.spool.folder import seal_all
+from sonogate.settings import KIB, ListenerSettings, SpoolSettings
+from tests.service.receive.door import bytes_of, held_by
+from tests.service.receive.test_spool import ARRIVAL
+
+SEGMENT_BYTES = 64 * KIB
+Damage = Callable[[Path], None]
+
+
+def spool_in(folder: Path) -> Spool:
+    """A spool with small segments."""
+    settings = SpoolSettings(min_free_bytes=1, segment_bytes=SEGMENT_BYTES)
+    return Spool(folder / "spool", settings, ListenerSettings())
+
+
+async def fill(folder: Path, n: int, size_bytes: int = 100) -> list[ReceivedInstance]:
+    """Keep objects in a spool that is then closed, none of which the database heard of."""
+    spool = spool_in(folder)
+    await spool.open()
+    kept = [await spool.keep(ARRIVAL, b"meta", bytes([i]) * size_bytes) for i in range(n)]
+    await spool.close()
+    return kept
+
+
+def unsettled(folder: Path) -> list[ReceivedInstance]:
+    """What the next start finds, in order."""
+    return [row for rows in spool_in(folder).unsettled().values() for row in rows]
+
+
+async def test_the_next_start_finds_every_row(tmp_path: Path) -> None:
+    """Rows come back field by field, over several segments, in the order they were kept."""
+    kept = await fill(tmp_path, 9, 20_000)
+
+    assert kept == unsettled(tmp_path)
+    assert len({row.spool_name.partition("/")[0] for row in kept}) > 1
+
+
+async def test_a_segment_known_to_the_database_is_not_read_again(tmp_path: Path) -> None:
+    """It is sealed once it is full and every row in it was settled; the others are not."""
+    spool = spool_in(tmp_path)
+    await spool.open()
+    kept = [await spool.keep(ARRIVAL, b"", bytes(30_000)) for _ in range(7)]
+    for row in kept[:-2]:
+        spool.settled(row)
+    await spool.close()
+
+    segment = kept[-2].spool_name.partition("/")[0]
+    still_owed = [row for row in kept if row.spool_name.startswith(segment)]
+    assert [row for row in kept if row in still_owed or row == kept[-1]] == unsettled(tmp_path)
+    seal_all(spool_in(tmp_path).unsettled())
+    assert unsettled(tmp_path) == []
+
+
+def _cut_short(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def _flip_a_byte_of_the_content(path: Path) -> None:
+    octets = bytearray(path.read_bytes())
+    octets[-1] ^= 1
+    path.write_bytes(octets)
+
+
+def _flip_a_byte_of_the_row(path: Path) -> None:
+    octets = bytearray(path.read_bytes())
+    octets[octets.rindex(b"CART")] ^= 1
+    path.write_bytes(octets)
+
+
+@pytest.mark.parametrize(
+    "damage", [_cut_short, _flip_a_byte_of_the_content, _flip_a_byte_of_the_row]
+)
+async def test_a_torn_record_is_no_object(tmp_path: Path, damage: Damage) -> None:
+    """A power cut may leave half a record behind; what was whole before it stays."""
+    kept = await fill(tmp_path, 3)
+    (path,) = (tmp_path / "spool" / "segments").iterdir()
+    damage(path)
+
+    assert kept[:2] == unsettled(tmp_path)
+
+
+@pytest.mark.parametrize("at", range(0, 3000, 61))
+async def test_a_cut_at_any_byte_leaves_whole_records(tmp_path: Path, at: int) -> None:
+    """However short the segment became, every row found has all its bytes."""
+    kept = await fill(tmp_path, 4)
+    (path,) = (tmp_path / "spool" / "segments").iterdir()
+    os.truncate(path, min(at, path.stat().st_size))
+    found = unsettled(tmp_path)
+
+    assert kept[: len(found)] == found
+    assert len(held_by(spool_in(tmp_path))) == len(found)
+
+
+@pytest.mark.parametrize("is_punched", [True, False])
+async def test_what_is_removed_is_gone_and_its_neighbours_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_punched: bool
+) -> None:
+    """The bytes are no longer on the disk, whether or not the file system can punch holes."""
+    if not is_punched:
+        monkeypatch.setattr(segment_module, "_punch", lambda _descriptor, _span: -1)
+    kept = await fill(tmp_path, 3, 9000)
+    spool = spool_in(tmp_path)
+    (path,) = (tmp_path / "spool" / "segments").iterdir()
+    used_before = path.stat().st_blocks
+    spool.remove(kept[1].spool_name)
+
+    assert bytes(9000 + len(b"meta")) == bytes_of(spool, kept[1])
+    assert b"meta" + b"\x02" * 9000 == bytes_of(spool, kept[2])
+    if is_punched:
+        assert path.stat().st_blocks < used_before
+
+
+async def test_the_sweep_removes_what_no_row_speaks_of(tmp_path: Path) -> None:
+    """Segments none of whose objects is wanted, and files without a row, go; the others stay."""
+    kept = await fill(tmp_path, 9, 20_000)
+    (tmp_path / "spool" / "files" / "01LOST").write_bytes(b"half an object")
+    spool = spool_in(tmp_path)
+    wanted = kept[-1].spool_name
+    gone = spool.sweep({wanted})
+
+    assert "files/01LOST" in gone
+    (segment,) = (tmp_path / "spool" / "segments").iterdir()
+    assert wanted.startswith(segment.name)
+    assert b"meta" + b"\x08" * 20_000 == bytes_of(spool, kept[-1])
+
+
+async def test_a_segment_in_use_is_never_dropped(tmp_path: Path) -> None:
+    """What is being written, or owes rows to the database, stays whatever the database says."""
+    spool = spool_in(tmp_path)
+    await spool.open()
+    kept = await spool.keep(ARRIVAL, b"", b"content")
+    segment = kept.spool_name.partition("/")[0]
+    spool.drop([segment])
+    assert bytes_of(spool, kept) == b"content"
+
+    spool.settled(kept)
+    await spool.close()
+    spool.drop([segment])
+    assert held_by(spool) == []
