@@ -270,8 +270,8 @@ def windows_of(working: WorkingImage) -> WindowSet:
     """
     corners = [
         (top, left)
-        for top in _starts(working.mask.shape[0])
-        for left in _starts(working.mask.shape[1])
+        for top in window_starts(working.mask.shape[0])
+        for left in window_starts(working.mask.shape[1])
     ]
     cuts = [(slice(t, t + WINDOW), slice(x, x + WINDOW)) for t, x in corners]
     areas = np.array([working.mask[cut].mean() for cut in cuts])
@@ -287,7 +287,7 @@ def windows_of(working: WorkingImage) -> WindowSet:
     )
 
 
-def _starts(length: int) -> list[int]:
+def window_starts(length: int) -> list[int]:
     """Return where windows start along a side: evenly from edge to edge, about a stride apart."""
     room = length - WINDOW
     n_windows = 1 + max(0, -(-(room - SLACK) // STRIDE))

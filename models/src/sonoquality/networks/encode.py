@@ -35,5 +35,3 @@ def _tokens(model: VisionTransformer, windows: Windows) -> list[Tokens]:
     device = next(model.parameters()).device
     pictures = normalised(torch.from_numpy(windows).to(device), model.profile.channels)
     return [tap.float().cpu().numpy() for tap in model.tokens(pictures)]
-
-
