@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import typer
 
-from sonoquality.cli import degrading, evaluating, fitting, scoring
+from sonoquality.cli import degrading, evaluating, fitting, scoring, training
 
 COMMANDS = (fitting.fit, scoring.score, scoring.golden, degrading.degrade)
-GROUPS = (("evaluate", evaluating.app),)
+GROUPS = (("evaluate", evaluating.app), ("train", training.app))
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ultrasound quality models.")
 for _command in COMMANDS:

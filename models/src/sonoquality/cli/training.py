@@ -1,0 +1,33 @@
+"""Commands that train; they need the [train] extra."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sonoquality.cli.options import Bars, Data
+
+app = typer.Typer(no_args_is_help=True, help="Train an encoder.")
+
+Config = Annotated[Path, typer.Option(help="TOML file of the run; see models/recipes.")]
+Run = Annotated[Path, typer.Option(help="Folder of the run; a run begun there goes on.")]
+Bank = Annotated[
+    Path | None, typer.Option(help="Folder of the degraded images; in the run's by default.")
+]
+
+
+@app.callback()
+def train() -> None:
+    """Train what the quality models are made of."""
+
+
+@app.command()
+def encoder(config: Config, data: Data, out: Run, bank: Bank = None) -> None:
+    """Train an encoder; the same command goes on after an interruption."""
+    loop = import_module("sonoquality.training.encoder.loop")
+    configs = import_module("sonoquality.training.encoder.config")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        print(loop.train(configs.read_config(config), data, out, Bars(progress), bank))

@@ -1,0 +1,1 @@
+"""Training an encoder: its configuration, its windows, what it must learn, the loop, the record."""

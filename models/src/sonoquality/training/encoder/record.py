@@ -1,0 +1,80 @@
+"""The record of a run: what went in and what came out, so that a person can repeat it."""
+
+import json
+import platform
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sonoquality.networks.identity import sha256_of
+from sonoquality.networks.vit import VisionTransformer
+from sonoquality.training.data import Row
+from sonoquality.training.encoder.bank import TRAINED
+from sonoquality.training.encoder.config import EncoderConfig
+from sonoquality.training.held_out import HELD_OUT
+
+RECORD_FILE = "record.json"
+
+
+def begin(out: Path, config: EncoderConfig, rows: Sequence[Row], bank_sha256: str) -> None:
+    """Write what goes in; a folder in which another run began is refused.
+
+    Raises:
+        ValueError: the folder's record names another configuration or other images.
+    """
+    used = [row for row in rows if row.source not in config.without_sources]
+    entered = {
+        "config": config.model_dump(mode="json"),
+        "operators": list(TRAINED),
+        "held_out": list(HELD_OUT),
+        "images": dict(Counter(row.source for row in used)),
+        "images_sha256": sha256("\n".join(row.sha256 for row in used).encode()).hexdigest(),
+        "bank_sha256": bank_sha256,
+    }
+    before = _read(out)
+    if before and before["entered"] != entered:
+        raise ValueError(f"{out} holds a run of another configuration or images; name another.")
+    sittings = [*before.get("sittings", []), _sitting()]
+    _write(out, {**before, "entered": entered, "sittings": sittings})
+
+
+def finish(out: Path, encoder: VisionTransformer, config: EncoderConfig) -> None:
+    """Add what came out."""
+    came_out = {"encoder_sha256": sha256_of(encoder), "n_windows_seen": config.n_windows}
+    _write(out, {**_read(out), **came_out})
+
+
+def _sitting() -> dict[str, Any]:
+    return {
+        "git_commit": _git_commit(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+    }
+
+
+def _git_commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        found = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def _read(out: Path) -> dict[str, Any]:
+    path = out / RECORD_FILE
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _write(out: Path, content: dict[str, Any]) -> None:
+    unfinished = out / (RECORD_FILE + ".part")
+    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(out / RECORD_FILE)
