@@ -21,6 +21,7 @@ FIELDS = ("path", "operator", "level", "seed", "strength", "unit", "drawn")
 Operators = Annotated[str, typer.Option("--operator", help="Name of an operator, or all.")]
 Levels = Annotated[str, typer.Option("--level", help="1 to 5, or all.")]
 Folder = Annotated[Path, typer.Option(help="Folder to write pictures, records and sheet to.")]
+Frame = Annotated[int | None, typer.Option(help="Of a file with several, counted from 0.")]
 Seed = Annotated[int, typer.Option(help="Places and noise; the same for every level.")]
 
 
@@ -29,7 +30,9 @@ def degrade(
     out: Folder,
     operator: Operators = EVERY,
     level: Levels = EVERY,
+    *,
     seed: Seed = 0,
+    frame: Frame = None,
 ) -> None:
     """Put faults on a picture: one PNG each, faults.csv with their parameters, and sheet.png.
 
@@ -37,7 +40,7 @@ def degrade(
     in pixels of that scale.
     """
     names, levels = _names(operator), _levels(level)
-    grey, mask = _read(image)
+    grey, mask = _read(image, frame)
     out.mkdir(parents=True, exist_ok=True)
     with (out / "faults.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, fieldnames=FIELDS)
@@ -68,9 +71,9 @@ def _levels(level: str) -> tuple[int, ...]:
     return (int(level),)
 
 
-def _read(path: Path) -> tuple[UnitImage, Mask]:
+def _read(path: Path, frame: int | None) -> tuple[UnitImage, Mask]:
     """Return the scan of a picture and its mask, both (h, w), at working scale."""
-    luma = read_luma(path)
+    luma = read_luma(path, frame)
     working = working_image(luma, scan_mask(luma))
     width, height = working.size
     return working.image[:height, :width], working.mask[:height, :width]
