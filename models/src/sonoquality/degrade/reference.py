@@ -87,7 +87,8 @@ def _order() -> Iterator[str]:
     yield "\nSeveral faults on one image, of different groups, happen in this order: "
     yield ", ".join(ORDER) + ".\n"
     yield f"{' and '.join(NOT_COUNTED)} are outside every mean: overlays are masked before "
-    yield "scoring,\nand a wrong depth is a fault of the view. A gain error of up to 3 dB is level 0.\n"
+    yield "scoring,\nand a wrong depth is a fault of the view. "
+    yield "A gain error of up to 3 dB is level 0.\n"
 
 
 def _doubts() -> Iterator[str]:
