@@ -6,6 +6,7 @@ QualityError
 ├── SizesDifferError      two pictures to compare differ in size
 ├── ManifoldError         a file isn't the organ model that is asked for
 │   └── OtherEncoderError an organ model was fitted on the features of another encoder
+├── WeightsError          a file isn't the whole set of an encoder's weights
 ├── UnknownOrganError     no organ model of that name was given
 └── MissingExtraError     the command needs an optional part of the distribution
 """
@@ -36,6 +37,10 @@ class ManifoldError(QualityError):
 
 class OtherEncoderError(ManifoldError):
     """The organ model was fitted on the features of another encoder."""
+
+
+class WeightsError(QualityError):
+    """The file isn't the whole set of an encoder's weights."""
 
 
 class UnknownOrganError(QualityError):

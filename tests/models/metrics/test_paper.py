@@ -3,7 +3,7 @@
 The released numbers themselves are compared in tests/models/networks, where there is an encoder.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,19 @@ from sonoquality.errors import (
 from sonoquality.metrics import nrq_paper, ulpips_paper
 from sonoquality.metrics.organ_model import load_organ_model
 from tests.models.metrics import paper_formulas
+from tests.models.metrics.organs import keep_arrays, organ
 
 CHANNELS, TAPS = 12, 3
-SIZES = [(224, 224), (100, 80), (99, 131), (225, 225), (300, 500), (448, 336), (560, 448), (700, 1000)]
+SIZES = [
+    (224, 224),
+    (100, 80),
+    (99, 131),
+    (225, 225),
+    (300, 500),
+    (448, 336),
+    (560, 448),
+    (700, 1000),
+]
 
 
 def picture(size: tuple[int, int], seed: int = 3) -> Luma:
@@ -39,33 +49,12 @@ def encode(windows: Windows) -> list[Tokens]:
     return [np.tanh(patches @ layer / 4.0) for layer in layers]
 
 
-def organ(seed: int, n_features: int = CHANNELS * TAPS, d: int = 5) -> paper_formulas.Organ:
-    """Return the arrays of an organ model as they lie in a file."""
-    rng = np.random.default_rng(seed)
-    basis = np.linalg.qr(rng.normal(size=(n_features, d)))[0].T
-    weights = rng.dirichlet(np.ones(4))
-    return {
-        "pca_mean": rng.normal(size=n_features) / 10.0,
-        "pca_components": basis,
-        "gmm_weights": weights,
-        "gmm_means": rng.normal(size=(4, d)) / 5.0,
-        "gmm_covariances": rng.uniform(0.01, 0.2, (4, d)),
-    }
-
-
-def keep_arrays(path: Path, arrays: Mapping[str, object]) -> Path:
-    """Write arrays by name, but those that are None."""
-    kept = {name: np.asarray(each) for name, each in arrays.items() if each is not None}
-    np.savez(path, allow_pickle=True, **kept)
-    return path
-
-
 @pytest.fixture
 def keep(tmp_path: Path) -> Callable[..., Path]:
     """Return a writer of organ files with some arrays changed, None to leave one out."""
 
     def write(**changes: object) -> Path:
-        arrays = {**organ(1), "D": np.int32(5), **changes}
+        arrays = {**organ(1, CHANNELS * TAPS), "D": np.int32(5), **changes}
         return keep_arrays(tmp_path / "Liver.npz", arrays)
 
     return write
@@ -84,7 +73,10 @@ def test_windows_are_those_of_the_formulas(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_nrq_equals_its_formulas(size: tuple[int, int], tmp_path: Path) -> None:
     """Under each organ model and under their mixture."""
-    luma, arrays = picture(size), {"Liver": organ(1), "Breast": organ(2)}
+    luma, arrays = (
+        picture(size),
+        {"Liver": organ(1, CHANNELS * TAPS), "Breast": organ(2, CHANNELS * TAPS)},
+    )
     models = {}
     for name, each in arrays.items():
         models[name] = load_organ_model(keep_arrays(tmp_path / f"{name}.npz", {**each, "D": 5}))
@@ -179,7 +171,7 @@ def test_a_single_array_is_no_organ_model(tmp_path: Path) -> None:
 
 def test_an_organ_model_of_another_encoder_is_refused(keep: Callable[..., Path]) -> None:
     """The number of features differs; the message says which weights to use."""
-    model = load_organ_model(keep(**organ(1, n_features=40)))
+    model = load_organ_model(keep(**organ(1, 40)))
 
     with pytest.raises(OtherEncoderError, match="40 features"):
         nrq_paper.score(picture((224, 224)), encode, {"Liver": model})

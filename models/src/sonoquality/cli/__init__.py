@@ -9,9 +9,18 @@ from collections.abc import Sequence
 
 import typer
 
-from sonoquality.cli import degrading, evaluating, fitting, scoring, training
+from sonoquality.arrays import ShapeError
+from sonoquality.cli import degrading, evaluating, fitting, measuring, scoring, training
+from sonoquality.errors import QualityError
 
-COMMANDS = (fitting.fit, scoring.score, scoring.golden, degrading.degrade)
+COMMANDS = (
+    measuring.nrq,
+    measuring.ulpips,
+    scoring.score,
+    scoring.golden,
+    degrading.degrade,
+    fitting.fit,
+)
 GROUPS = (("evaluate", evaluating.app), ("train", training.app))
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ultrasound quality models.")
@@ -22,5 +31,9 @@ for _name, _group in GROUPS:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    app(args=list(arguments) if arguments is not None else sys.argv[1:])
+    """Run the command line; what a person can put right is said in a line, not in a traceback."""
+    try:
+        app(args=list(arguments) if arguments is not None else sys.argv[1:])
+    except (QualityError, ShapeError) as error:
+        print(f"sonoquality: {error}", file=sys.stderr)
+        raise SystemExit(1) from error

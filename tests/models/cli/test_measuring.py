@@ -1,0 +1,141 @@
+"""`sonoquality nrq` and `ulpips` print what a script can read, and refuse with a remedy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sonoquality.cli import main
+from tests.models.metrics.organs import keep_arrays, organ
+from tests.models.phantoms import SCANS, tissue
+
+pytestmark = pytest.mark.train
+ORGANS = ("Breast", "Liver")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures, organ models, and weights in the published form: random, whole and partial."""
+    import torch
+
+    from sonoquality.networks.profiles import TINYUSFM
+    from sonoquality.networks.vit import VisionTransformer
+
+    folder = tmp_path_factory.mktemp("measuring")
+    torch.manual_seed(0)
+    weights = {f"model.{k}": v for k, v in VisionTransformer(TINYUSFM).state_dict().items()}
+    torch.save(weights, folder / "whole.pth")
+    del weights["model.blocks.7.mlp.fc1.weight"]
+    torch.save(weights, folder / "partial.pth")
+    (folder / "text.pth").write_text("no weights")
+    for i, name in enumerate(ORGANS):
+        keep_arrays(folder / "organs" / f"{name}.npz", {**organ(i, 768), "D": 5})
+    keep_arrays(folder / "other" / "Liver.npz", {**organ(3, 512), "D": 5})
+    for i, name in enumerate(("a", "b")):
+        grey = np.rint(tissue(SCANS["fan"], i) * 255).astype(np.uint8)
+        Image.fromarray(grey).save(folder / f"{name}.png")
+    Image.fromarray(grey[:200]).save(folder / "small.png")
+    Image.fromarray(grey[100:110]).save(folder / "tiny.png")
+    return folder
+
+
+def run(folder: Path, line: str) -> int:
+    """Run a command line in which names with a dot, and `organs`, lie in the folder."""
+    words = [
+        str(folder / word) if "." in word or word in ("organs", "other") else word
+        for word in line.split()
+    ]
+    try:
+        main(words)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[Any]:
+    """Return the JSON lines of the last command."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_nrq_prints_a_line_a_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The mixture where the organ isn't named, and the same numbers where it is."""
+    assert 0 == run(folder, "nrq a.png b.png --weights whole.pth --manifold organs --json")
+    unknown = printed(capsys)
+    assert 0 == run(
+        folder,
+        "nrq a.png b.png --mode paper --weights whole.pth --organ Liver --json "
+        "--manifold organs/Breast.npz --manifold organs/Liver.npz",
+    )
+    known = printed(capsys)
+
+    assert ["mixture", "mixture", "Liver", "Liver"] == [x["organ"] for x in unknown + known]
+    assert [x["organs"]["Liver"] for x in unknown] == pytest.approx([x["nrq"] for x in known])
+    assert [set(ORGANS)] * 2 == [set(x["organs"]) for x in unknown]
+    assert [4, 4] == [x["n_windows"] for x in unknown]
+
+
+def test_ulpips_prints_a_distance(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 of a picture to itself, in both modes; `robust` unless asked otherwise."""
+    lines = (
+        "a.png a.png",
+        "a.png b.png",
+        "a.png b.png --mode paper",
+        "a.png small.png --mode paper",
+    )
+    for line in lines:
+        assert 0 == run(folder, f"ulpips {line} --weights whole.pth --json")
+    same, robust, paper, shrunk = printed(capsys)
+
+    assert ("robust", 0.0) == (same["mode"], same["ulpips"])
+    assert ("robust", "paper") == (robust["mode"], paper["mode"])
+    assert all(x["ulpips"] > 0 for x in (robust, paper, shrunk))
+
+
+def test_ulpips_draws_where_pictures_differ(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A grey picture of the scan, white where they differ most."""
+    line = f"ulpips a.png b.png --weights whole.pth --map {tmp_path / 'map.png'}"
+    assert 0 == run(folder, line)
+    drawn = np.asarray(Image.open(tmp_path / "map.png"))
+
+    assert 255 == drawn.max()
+    assert float(capsys.readouterr().out) > 0.0
+
+
+REFUSED = {
+    "nrq absent.png --weights whole.pth --manifold organs": "no file",
+    "nrq tiny.png --weights whole.pth --manifold organs": "a side needs 16 px",
+    "nrq a.png --weights absent.pth --manifold organs": "TinyUSFM.pth",
+    "nrq a.png --weights text.pth --manifold organs": "TinyUSFM.pth",
+    "nrq a.png --weights partial.pth --manifold organs": "Missing: blocks.7.mlp.fc1.weight.",
+    "nrq a.png --weights whole.pth --manifold organs --organ Heart": "given were Breast, Liver",
+    "nrq a.png --weights whole.pth --manifold other": "fitted on 512 features",
+    "nrq a.png --weights whole.pth --manifold organs --manifold other": "Two organ models",
+    "nrq a.png --weights whole.pth --manifold a.png": "can't be read as .npz",
+    "ulpips a.png small.png --weights whole.pth": "--mode paper",
+    "ulpips a.png b.png --weights partial.pth": "Missing: blocks.7.mlp.fc1.weight.",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_what_can_be_put_right_is_said_in_a_line(
+    folder: Path, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line that names the remedy; no traceback, nothing on the standard output."""
+    assert 1 == run(folder, line)
+    told = capsys.readouterr()
+
+    assert "" == told.out
+    assert 1 == told.err.count("\n")
+    assert REFUSED[line] in told.err
+    assert "weights_only" not in told.err
+
+
+def test_a_map_needs_robust_mode(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The released distance has no places."""
+    assert 2 == run(folder, "ulpips a.png b.png --mode paper --map m.png --weights whole.pth")
+    assert "robust" in capsys.readouterr().err
