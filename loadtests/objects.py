@@ -1,6 +1,7 @@
 """Objects of the sizes that carts send, made on the spot: JPEG stills, RGB stills, a cine."""
 
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGBaseline8Bit, UltrasoundMultiFrameImageStorage
 
+from sonogate.demo.exam import make_exam
 from sonogate.testing import describe_pixels, make_instance, speckle
 
 JPEG_BYTES = 84_000
@@ -27,6 +29,11 @@ def jpeg_still(seed: int = 0) -> Dataset:
     ds["PixelData"].is_undefined_length = True
     ds.LossyImageCompression = "01"
     return ds
+
+
+def phantom_still(seed: int = 1) -> Dataset:
+    """Make the first still of the demonstration's exam: a liver, JPEG, about 74 kB."""
+    return next(make_exam(datetime.now(UTC), seed=seed))
 
 
 def encoded(image: Image.Image, quality: int) -> bytes:

@@ -17,6 +17,9 @@ from sonogate.store.transaction import Transaction
 
 MAX_BATCH = 64
 """Objects entered in one transaction: a backlog does not hold up verdicts for long."""
+GATHER_SECONDS = 0.02
+"""In a burst, the pause between two transactions: many objects then cost one. The first object after
+a pause never waits."""
 RETRY_SECONDS = 1.0
 """How soon a database that refused is asked again."""
 CAUGHT_UP_SECONDS = 5.0
@@ -130,6 +133,7 @@ class Registrar:
             if not self._waiting:
                 self._has_work.clear()
                 self._is_idle.set()
+            await asyncio.sleep(GATHER_SECONDS)
 
     def _add(self, entry: _Entry) -> None:
         self._waiting.append(entry)
