@@ -1,14 +1,21 @@
 """Commands that measure how honest a model is."""
 
 from importlib import import_module
+from pathlib import Path
+from typing import Annotated
 
 import typer
-from rich.progress import Progress
+from rich.progress import Progress, track
 
+from sonoquality.cli.encoders import load_encode
 from sonoquality.cli.options import SHIPPED, Bars, Data, Entry, Out
+from sonoquality.results import pages, paper_parity
 from sonoquality.zoo import default_zoo
 
 app = typer.Typer(no_args_is_help=True, help="Measure models; each writes a page of docs/results.")
+
+Reference = Annotated[Path, typer.Option(help="Folder of the released program's numbers.")]
+Results = Annotated[Path, typer.Option(help="Folder of the results, with its folder csv.")]
 
 
 @app.command()
@@ -21,3 +28,25 @@ def model(
     evaluation = import_module("sonoquality.evaluation")
     with Progress() as progress:
         evaluation.evaluate(data, out, entry or default_zoo() / SHIPPED, Bars(progress))
+
+
+@app.command("paper-parity")
+def parity(
+    data: Reference,
+    out: Results,
+) -> None:
+    """Compare `paper` mode with what the authors' program printed; writes a CSV and the pages."""
+    encode = load_encode(data / paper_parity.WEIGHTS)
+    rows = list(track(paper_parity.measure(data, encode), "Numbers compared"))
+    paper_parity.write_csv(out / pages.CSV_FOLDER / paper_parity.CSV, rows)
+    pages.write_pages(out)
+    worst = max(row.error for row in rows)
+    print(f"{len(rows)} numbers, largest relative error {worst:.1e}")
+    raise typer.Exit(code=int(worst > paper_parity.ASKED))
+
+
+@app.command("pages")
+def write(out: Results) -> None:
+    """Write docs/results anew from the CSVs that are kept there."""
+    for path in pages.write_pages(out):
+        print(path)

@@ -1,0 +1,1 @@
+"""What was measured: each study keeps a CSV, and the pages of docs/results are made of them."""

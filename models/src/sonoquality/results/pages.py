@@ -1,0 +1,61 @@
+"""Write the pages of results anew from the CSVs kept beside them.
+
+A study measures, writes its CSV into `csv/` and offers sections: functions from that folder to
+Markdown. A section whose CSV is not there yet is left out.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonoquality.results import paper_parity
+
+CSV_FOLDER = "csv"
+Section = Callable[[Path], str]
+"""From the folder of CSVs to Markdown; raises FileNotFoundError where its CSV is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page: what stands above, and its sections in order."""
+
+    head: str
+    sections: tuple[Section, ...]
+
+
+PAGES: Mapping[str, Page] = {
+    "nrq.md": Page(
+        head="""# NRQ: how far a picture lies from clean ones
+
+Every number below is read from a CSV in `csv/`, by
+
+    sonoquality evaluate pages --out docs/results""",
+        sections=(paper_parity.nrq_section,),
+    ),
+    "ulpips.md": Page(
+        head="""# uLPIPS: how far two pictures lie apart
+
+Every number below is read from a CSV in `csv/`, by
+
+    sonoquality evaluate pages --out docs/results""",
+        sections=(paper_parity.ulpips_section,),
+    ),
+}
+
+
+def write_pages(out: Path) -> tuple[Path, ...]:
+    """Write every page into a folder of results, from its folder `csv`."""
+    paths = tuple(out / name for name in PAGES)
+    for path in paths:
+        page = PAGES[path.name]
+        parts = [page.head, *_written(page.sections, out / CSV_FOLDER)]
+        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return paths
+
+
+def _written(sections: Sequence[Section], folder: Path) -> Iterable[str]:
+    for section in sections:
+        try:
+            yield section(folder)
+        except FileNotFoundError:
+            continue
