@@ -62,7 +62,7 @@ class EncoderConfig(_Table):
     without_sources: tuple[str, ...] = ()
     """Sources left out, to see how the encoder does on images of a source it never saw."""
     gain_jitter_db: Weight = 3.0
-    n_threads: Annotated[int, Field(ge=1)] = 2
+    n_threads: Annotated[int, Field(ge=1)] = 1
     bf16: bool = True
     """Blocks in bfloat16; the stem stays in fp32, since bfloat16 holds no step of 1/255."""
     checkpoint_steps: Annotated[int, Field(ge=1)] = 100

@@ -12,6 +12,7 @@ from sonoquality.networks.profiles import PROFILES
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.training.data import Row, calibrates, read_index, training_rows
 from sonoquality.training.encoder import bank, record, targets
+from sonoquality.training.encoder.allocator import keep_freed_memory
 from sonoquality.training.encoder.config import EncoderConfig
 from sonoquality.training.encoder.curves import Curves
 from sonoquality.training.encoder.losses import Truth, losses_of
@@ -62,6 +63,7 @@ class Run:
     """One run at a step."""
 
     def __init__(self, config: EncoderConfig, sampler: Sampler, out: Path) -> None:
+        keep_freed_memory()
         torch.set_num_threads(config.n_threads)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
         self.config, self.sampler, self.out = config, sampler, out

@@ -1,6 +1,6 @@
 """What can be measured on a window without any label: texture features, and what a fault changed.
 
-The texture features are the no-weights baseline's (`metrics.baselines`), without its masks: a token
+The texture features are the no-weights baseline's (`metrics.baselines.dct`), without its masks: a token
 counts or does not. Learning them keeps the encoder from being less informed than its baseline.
 """
 
@@ -12,7 +12,7 @@ from scipy import fft
 from torch import Tensor
 from torch.nn import functional
 
-from sonoquality.metrics.baselines import BLOCK, BRIGHT, DARK, ENERGY_FLOOR, band_matrix
+from sonoquality.metrics.baselines.dct import BLOCK, BRIGHT, DARK, ENERGY_FLOOR, band_matrix
 
 #: Mean change of grey over a token below which nothing is taken to have changed.
 LEAST_CHANGE = 0.4 / 255

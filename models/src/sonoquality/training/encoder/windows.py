@@ -95,7 +95,7 @@ class Sampler:
         cut = (slice(top, top + WINDOW), slice(left, left + WINDOW))
         rungs = (self._clean[2 * ladder.image], pages[2 * place], pages[2 * place + 1])
         pixels = np.stack([rung[cut] for rung in rungs]).astype(np.float32) / np.float32(255)
-        inside = _tokens_inside(mask[cut])
+        inside = tokens_inside(mask[cut])
         if rng.random() < 0.5:
             pixels, inside = pixels[..., ::-1], inside[..., ::-1]
         shift = rng.uniform(-self._gain_db, self._gain_db) / DISPLAY_RANGE_DB
@@ -117,7 +117,8 @@ def _corner(mask: NDArray[np.uint8], rng: Generator) -> Corner:
     return corner
 
 
-def _tokens_inside(mask: NDArray[np.uint8]) -> Mask:
+def tokens_inside(mask: NDArray[np.uint8]) -> Mask:
+    """Return (14, 14): tokens of a window's mask (224, 224) at least half of which counts."""
     side = WINDOW // TOKEN
     share = mask.reshape(side, TOKEN, side, TOKEN).mean(axis=(1, 3))
     inside: Mask = share >= LEAST_MASK
