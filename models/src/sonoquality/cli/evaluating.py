@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, track
 
-from sonoquality.cli.encoders import load_encode
+from sonoquality.cli.encoders import load_encode, load_weights, room
 from sonoquality.cli.options import SHIPPED, Bars, Data, Entry, Out
 from sonoquality.results import pages, paper_parity
+from sonoquality.results import restoration as restorations
 from sonoquality.zoo import default_zoo
 
 app = typer.Typer(no_args_is_help=True, help="Measure models; each writes a page of docs/results.")
@@ -43,6 +44,23 @@ def parity(
     worst = max(row.error for row in rows)
     print(f"{len(rows)} numbers, largest relative error {worst:.1e}")
     raise typer.Exit(code=int(worst > paper_parity.ASKED))
+
+
+@app.command()
+def restoration(
+    run: Annotated[Path, typer.Option(help="Folder of `sonoquality train restoration`.")],
+    weights: Annotated[Path, typer.Option(help="Encoder of uLPIPS.")],
+    out: Results,
+    data: Annotated[Path | None, typer.Option(help="INDEX.csv's folder; else phantoms.")] = None,
+) -> None:
+    """Compare the losses of the restoration example; writes a CSV, a picture and the pages."""
+    compare = room("sonoquality.training.restoration.compare")
+    rows = compare.measure(run, load_weights(weights), data)
+    restorations.write_csv(out / pages.CSV_FOLDER / restorations.CSV, rows)
+    images = out.parent / "images"
+    images.mkdir(exist_ok=True)
+    compare.sheet(run).save(images / restorations.PICTURE, optimize=True)
+    pages.write_pages(out)
 
 
 @app.command("pages")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sonoquality.cli.encoders import load_weights, room
 from sonoquality.cli.options import Bars, Data
 
 app = typer.Typer(no_args_is_help=True, help="Train an encoder.")
@@ -15,6 +16,10 @@ Config = Annotated[Path, typer.Option(help="TOML file of the run; see models/rec
 Run = Annotated[Path, typer.Option(help="Folder of the run; a run begun there goes on.")]
 Bank = Annotated[
     Path | None, typer.Option(help="Folder of the degraded images; in the run's by default.")
+]
+Weights = Annotated[Path, typer.Option(help="Encoder of uLPIPS: TinyUSFM.pth, or a trained one.")]
+Pictures = Annotated[
+    Path | None, typer.Option("--data", help="Folder with INDEX.csv; phantoms by default.")
 ]
 
 
@@ -31,3 +36,14 @@ def encoder(config: Config, data: Data, out: Run, bank: Bank = None) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
         print(loop.train(configs.read_config(config), data, out, Bars(progress), bank))
+
+
+@app.command()
+def restoration(config: Config, weights: Weights, out: Run, data: Pictures = None) -> None:
+    """Train networks that enlarge pictures by L1, SSIM and uLPIPS, as an example of a loss."""
+    loop = room("sonoquality.training.restoration.loop")
+    configs = import_module("sonoquality.training.restoration.config")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        recipe = configs.read_config(config)
+        print(loop.train(recipe, load_weights(weights), data, out, Bars(progress)))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sonoquality.results import paper_parity
+from sonoquality.results import paper_parity, restoration
 
 CSV_FOLDER = "csv"
 Section = Callable[[Path], str]
@@ -38,7 +38,7 @@ Every number below is read from a CSV in `csv/`, by
 Every number below is read from a CSV in `csv/`, by
 
     sonoquality evaluate pages --out docs/results""",
-        sections=(paper_parity.ulpips_section,),
+        sections=(paper_parity.ulpips_section, restoration.section),
     ),
 }
 
