@@ -1,6 +1,6 @@
 """What can be measured on a window without any label: texture features, and what a fault changed.
 
-The texture features are the no-weights baseline's (`metrics.baselines.dct`), without its masks: a token
+The texture features are those of the baseline (`metrics.baselines.dct`), without masks: a token
 counts or does not. Learning them keeps the encoder from being less informed than its baseline.
 """
 
