@@ -6,19 +6,17 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from sonogate import __version__
 from sonogate.act.delivery import Delivery
-from sonogate.api.app import make_app
 from sonogate.api.dependencies import ApiPorts
+from sonogate.api.server import serving_http
 from sonogate.domain.identity import AETitle, new_object_id
 from sonogate.domain.instance import MediaType, Provenance, Transport
 from sonogate.domain.job import Greeting
@@ -36,15 +34,12 @@ from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
 from sonogate.receive.spool.folder import seal_all
 from sonogate.score.pool import WorkerPool
-from sonogate.settings import HttpSettings, Settings
+from sonogate.settings import Settings
 from sonogate.store.database import Database
 from sonogate.store.registrar import Registrar
 from sonogate.track.events import EventFeed
 from sonogate.track.studies import Studies
 from sonogate.track.tracker import DeliveryTargets
-
-STOP_SECONDS = 5.0
-"""Time for HTTP requests under way when the gate stops."""
 
 COLLECT_EVERY = (20_000, 20, 50)
 """Allocations between garbage collections; Python's default looks at every object far too often."""
@@ -53,15 +48,6 @@ SWITCH_SECONDS = 0.0005
 long as keeping an object takes."""
 
 log = get_logger()
-
-
-class EmbeddedServer(uvicorn.Server):
-    """uvicorn inside the gate's own loop: the gate, not uvicorn, answers signals."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave the process's signal handlers alone."""
-        yield
 
 
 @dataclass
@@ -182,7 +168,8 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(background(gate.pipeline.run()))
         await stack.enter_async_context(background(gate.delivery.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
-        await stack.enter_async_context(serving_http(gate))
+        serving = serving_http(make_api_ports(gate), settings.http)
+        gate.http_port = await stack.enter_async_context(serving)
         await start_listener(gate)
         stack.push_async_callback(gate.listener.stop)
         log.info(
@@ -268,11 +255,9 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-@asynccontextmanager
-async def serving_http(gate: Gate) -> AsyncIterator[None]:
-    """Serve the API for the time of the block."""
-    http = gate.settings.http
-    ports = ApiPorts(
+def make_api_ports(gate: Gate) -> ApiPorts:
+    """Give the HTTP door what it asks of the gate."""
+    return ApiPorts(
         studies=gate.studies,
         events=gate.feed,
         submit=gate.submit,
@@ -282,52 +267,3 @@ async def serving_http(gate: Gate) -> AsyncIterator[None]:
         upload_dir=gate.upload_dir,
         on_change=gate.tell,
     )
-    listening = listen(http)
-    gate.http_port = listening.getsockname()[1]
-    server = EmbeddedServer(
-        uvicorn.Config(
-            make_app(ports, http),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            ssl_certfile=http.tls_certificate,
-            ssl_keyfile=http.tls_key,
-            timeout_graceful_shutdown=int(STOP_SECONDS),
-        )
-    )
-    task = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        await started(server, task)
-        yield
-    finally:
-        ports.closing.set()
-        server.should_exit = True
-        await asyncio.gather(task, return_exceptions=True)
-        listening.close()
-
-
-async def started(server: uvicorn.Server, task: asyncio.Task[None]) -> None:
-    """Wait until uvicorn accepts requests; it offers no event to wait on."""
-    while not server.started and not task.done():  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-
-
-def listen(http: HttpSettings) -> socket.socket:
-    """Bind the HTTP port.
-
-    Raises:
-        GateError: the port is taken.
-    """
-    family = socket.AF_INET6 if ":" in http.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((http.host, http.port))
-    except OSError as error:
-        listening.close()
-        raise GateError(
-            f"HTTP port {http.port} on {http.host}: {error.strerror}; stop what holds it or set "
-            "http.port (0 picks a free one)"
-        ) from error
-    return listening

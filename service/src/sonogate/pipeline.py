@@ -16,6 +16,7 @@ from sonogate.judge.policy import Policy
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
+from sonogate.score.pacing import Pace
 from sonogate.settings import Settings
 from sonogate.store.database import Database
 from sonogate.store.records import ClaimedObject
@@ -40,6 +41,7 @@ class Pipeline:
     targets: tracker.DeliveryTargets
     metrics: Metrics
     on_recorded: Callable[[], None]
+    pace: Pace = field(default_factory=Pace)
     _work: asyncio.Event = field(default_factory=asyncio.Event)
     _waiting: dict[str, list[asyncio.Future[Verdict]]] = field(default_factory=dict)
 
@@ -51,6 +53,7 @@ class Pipeline:
 
     def wake(self) -> None:
         """There is work: an object was kept."""
+        self.pace.note_arrival()
         self._work.set()
 
     async def verdict_of(self, object_id: str, timeout_seconds: float) -> Verdict | None:
@@ -72,6 +75,7 @@ class Pipeline:
         while True:
             self._work.clear()
             try:
+                await self.pace.rest()
                 claimed = await self._claim()
                 if claimed is None:
                     await self._wait_for_work()

@@ -1,10 +1,12 @@
 """Received objects: kept once, claimed with a lease, judged once."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -27,6 +29,12 @@ _SAME_UID = select(objects.c.object_id, objects.c.content_sha256).where(
     objects.c.sop_instance_uid == bindparam("uid")
 )
 _SAME_PICTURE = _SAME_UID.where(objects.c.content_sha256 == bindparam("sha"))
+_CONTENTS = select(objects.c.object_id, objects.c.sop_instance_uid, objects.c.content_sha256)
+_NAMES: BindParameter[list[str]] = bindparam("names", expanding=True)
+_SAME_UIDS = _CONTENTS.where(objects.c.sop_instance_uid.in_(_NAMES))
+_SAME_PICTURES = _CONTENTS.where(
+    objects.c.sop_instance_uid == "", objects.c.content_sha256.in_(_NAMES)
+)
 _BY_ID = select(objects).where(objects.c.object_id == bindparam("id"))
 _INSERT = insert(objects)
 
@@ -38,22 +46,55 @@ class Objects:
         self._connection = connection
 
     def keep(self, instance: ReceivedInstance) -> Kept:
-        """Add an object, or find that it is already here.
+        """Add one object, or find that it is already here; see `keep_all`."""
+        return self.keep_all([instance])[0]
+
+    def keep_all(self, instances: Sequence[ReceivedInstance]) -> list[Kept]:
+        """Add objects in their order, or find that they are already here.
 
         The same UID with the same bytes is a duplicate and changes nothing, even if other bytes
         came in between: a sender that repeats an old store must not bring an old content back.
         With other bytes it is a conflict: both stay, the one received last is current.
         """
-        uid = instance.sop_instance_uid or ""
-        sha256 = instance.content_sha256
-        others = self._same_uid(uid, sha256)
-        for object_id, other_sha256 in others:
-            if other_sha256 == sha256:
-                return Kept(object_id=ObjectId(object_id), duplicate=True)
-        if others:
-            self._set_aside(uid)
-        self._connection.execute(_INSERT, to_row(instance, is_conflict=bool(others)))
-        return Kept(object_id=instance.object_id, conflict=bool(others))
+        here = self._contents(instances)
+        rows: dict[str, dict[str, object]] = {}
+        all_kept = []
+        for instance in instances:
+            contents = here[_name_of(instance)]
+            earlier = contents.get(instance.content_sha256)
+            if earlier is None:
+                if contents:
+                    self._conflict(instance.sop_instance_uid or "", rows.values())
+                rows[instance.object_id] = to_row(instance, is_conflict=bool(contents))
+            kept = Kept(
+                object_id=ObjectId(earlier or instance.object_id),
+                duplicate=earlier is not None,
+                conflict=earlier is None and bool(contents),
+            )
+            contents.setdefault(instance.content_sha256, kept.object_id)
+            all_kept.append(kept)
+        if rows:
+            self._connection.execute(_INSERT, list(rows.values()))
+        return all_kept
+
+    def _contents(self, instances: Sequence[ReceivedInstance]) -> defaultdict[str, dict[str, str]]:
+        """Return what is here under the same names: object id by content hash, by name."""
+        here: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        uids = [each.sop_instance_uid for each in instances if each.sop_instance_uid]
+        sha256s = [each.content_sha256 for each in instances if not each.sop_instance_uid]
+        for statement, names in ((_SAME_UIDS, uids), (_SAME_PICTURES, sha256s)):
+            if names:
+                for row in self._connection.execute(statement, {"names": names}):
+                    name = row.sop_instance_uid or row.content_sha256
+                    here[name][row.content_sha256] = row.object_id
+        return here
+
+    def _conflict(self, uid: str, waiting: Iterable[dict[str, object]]) -> None:
+        """Set aside the contents of a UID that are here, and those about to be added."""
+        self._set_aside(uid)
+        for row in waiting:
+            if row["sop_instance_uid"] == uid:
+                row.update(is_conflict=True, is_current=False)
 
     def _same_uid(self, uid: str, sha256: str) -> Sequence[Any]:
         statement = _SAME_UID if uid else _SAME_PICTURE
@@ -267,6 +308,11 @@ class Objects:
             .where(objects.c.object_id.in_(list(object_ids)))
             .values(pixels_gone_at=now)
         )
+
+
+def _name_of(instance: ReceivedInstance) -> str:
+    """Return what tells an object from others: its UID; a picture's hash, since it has none."""
+    return instance.sop_instance_uid or instance.content_sha256
 
 
 def _is_unjudged() -> ColumnElement[bool]:

@@ -18,8 +18,8 @@ from sonogate.store.transaction import Transaction
 MAX_BATCH = 64
 """Objects entered in one transaction: a backlog does not hold up verdicts for long."""
 GATHER_SECONDS = 0.02
-"""In a burst, the pause between two transactions: many objects then cost one. The first object after
-a pause never waits."""
+"""In a burst, the pause between two transactions: many objects then cost one. The first object
+after a pause never waits."""
 RETRY_SECONDS = 1.0
 """How soon a database that refused is asked again."""
 CAUGHT_UP_SECONDS = 5.0
@@ -142,9 +142,7 @@ class Registrar:
 
     async def _enter(self, batch: Sequence[_Entry]) -> None:
         instances = [each.instance for each in batch]
-        all_kept = await self._database.write(
-            lambda tx: [tx.objects.keep(instance) for instance in instances]
-        )
+        all_kept = await self._database.write(lambda tx: tx.objects.keep_all(instances))
         for entry, kept in zip(batch, all_kept, strict=True):
             self._n_at_most += not kept.duplicate
             self.on_entered(entry.instance, kept)
