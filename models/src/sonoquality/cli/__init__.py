@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from sonoquality.arrays import ShapeError
-from sonoquality.cli import degrading, evaluating, fitting, measuring, scoring, training
+from sonoquality.cli import comparing, degrading, evaluating, fitting, measuring, scoring, training
 from sonoquality.errors import QualityError
 
 COMMANDS = (
@@ -18,8 +18,10 @@ COMMANDS = (
     measuring.ulpips,
     scoring.score,
     scoring.golden,
+    comparing.baselines,
     degrading.degrade,
     fitting.fit,
+    comparing.fit_niqe,
 )
 GROUPS = (("evaluate", evaluating.app), ("train", training.app))
 
