@@ -27,12 +27,14 @@ $(VENV)/.test: $(VENV)/.run
 	@$(PIP) install -c constraints.txt --group test
 	@touch $@
 
-$(VENV)/.check: $(VENV)/.test
+$(VENV)/.check: $(VENV)/.train
 	@$(PIP) install -c constraints.txt --group check
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.test
 	@$(PIP) install -c constraints.txt -e '.[cpu,train]'
+	@if command -v c++ >/dev/null; then $(PIP) install -c constraints.txt -e '.[brisque]'; \
+	else echo "no C++ compiler: the BRISQUE baseline is left out"; fi
 	@touch $@
 
 run: $(VENV)/.run ## start the gate, push a synthetic exam (or FROM=folder) and show the verdicts; ONCE=1 exits after the table
