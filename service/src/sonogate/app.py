@@ -205,10 +205,11 @@ async def recover(gate: Gate) -> None:
     owner = gate.pipeline.owner
     await gate.database.write(lambda tx: tx.objects.release_all_of_other_owners(owner))
     await asyncio.to_thread(gate.spool.prepare)
-    unsettled = await asyncio.to_thread(gate.spool.unsettled)
+    newest = await gate.database.read(lambda tx: tx.objects.newest_received_at())
+    unsettled = await asyncio.to_thread(gate.spool.unsettled, newest)
     await gate.registrar.recover([each for kept in unsettled.values() for each in kept])
     await asyncio.to_thread(seal_all, unsettled)
-    live = await gate.database.read(lambda tx: tx.objects.spool_names())
+    live = await gate.database.read(lambda tx: tx.spooled_bytes.spool_names())
     await asyncio.to_thread(gate.spool.sweep, live)
     await asyncio.to_thread(shutil.rmtree, gate.upload_dir, ignore_errors=True)
     gate.upload_dir.mkdir()

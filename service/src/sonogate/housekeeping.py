@@ -82,9 +82,9 @@ class Housekeeping:
         for spool_name in names:
             await asyncio.to_thread(self.spool.remove, spool_name)
         segments = segments_of(names)
-        empty = await self.database.read(lambda tx: tx.objects.without_bytes(segments))
+        empty = await self.database.read(lambda tx: tx.spooled_bytes.without_bytes(segments))
         await asyncio.to_thread(self.spool.drop, empty)
-        kept_bytes = await self.database.read(lambda tx: tx.objects.kept_bytes())
+        kept_bytes = await self.database.read(lambda tx: tx.spooled_bytes.total())
         self.metrics.spool_used_bytes.set(kept_bytes)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.service.receive.door import bytes_of, held_by
 from tests.service.receive.test_spool import ARRIVAL
 
 SEGMENT_BYTES = 64 * KIB
+LATER = datetime.now(UTC) + timedelta(days=1)
+"""The database knows all: only segments that are not sealed are read."""
 Damage = Callable[[Path], None]
 
 
@@ -33,9 +36,9 @@ async def fill(folder: Path, n: int, size_bytes: int = 100) -> list[ReceivedInst
     return kept
 
 
-def unsettled(folder: Path) -> list[ReceivedInstance]:
+def unsettled(folder: Path, newest: datetime | None = LATER) -> list[ReceivedInstance]:
     """What the next start finds, in order."""
-    return [row for rows in spool_in(folder).unsettled().values() for row in rows]
+    return [row for rows in spool_in(folder).unsettled(newest).values() for row in rows]
 
 
 async def test_the_next_start_finds_every_row(tmp_path: Path) -> None:
@@ -58,8 +61,19 @@ async def test_a_segment_known_to_the_database_is_not_read_again(tmp_path: Path)
     segment = kept[-2].spool_name.partition("/")[0]
     still_owed = [row for row in kept if row.spool_name.startswith(segment)]
     assert [row for row in kept if row in still_owed or row == kept[-1]] == unsettled(tmp_path)
-    seal_all(spool_in(tmp_path).unsettled())
+    seal_all(spool_in(tmp_path).unsettled(LATER))
     assert unsettled(tmp_path) == []
+
+
+async def test_a_database_from_a_backup_is_told_again(tmp_path: Path) -> None:
+    """Segments written after its newest object are read, sealed or not; others are not."""
+    kept = await fill(tmp_path, 9, 20_000)
+    seal_all(spool_in(tmp_path).unsettled())
+    now = datetime.now(UTC)
+
+    assert unsettled(tmp_path, LATER) == []
+    assert unsettled(tmp_path, now - timedelta(days=1)) == kept
+    assert unsettled(tmp_path, None) == kept
 
 
 def _cut_short(path: Path) -> None:

@@ -83,7 +83,7 @@ async def test_a_failing_work_takes_nobody_along(
     answers = await asyncio.gather(task, *writes, return_exceptions=True)
 
     assert isinstance(answers[2], ValueError)
-    kept = await database.read(lambda tx: tx.objects.spool_names())
+    kept = await database.read(lambda tx: tx.spooled_bytes.spool_names())
     assert {first.spool_name, last.spool_name} == kept
 
 

@@ -56,6 +56,6 @@ async def test_the_verdict_stays_when_the_pixels_went(clinic: Clinic) -> None:
 
     assert [received.spool_name] == names
     assert [] == await going(clinic, later)
-    assert set() == await clinic.database.read(lambda tx: tx.objects.spool_names())
+    assert set() == await clinic.database.read(lambda tx: tx.spooled_bytes.spool_names())
     assert Band.LOW is (await clinic.studies.instance(received.sop_instance_uid)).band
     assert b"png" == await clinic.studies.picture(received.sop_instance_uid, "thumbnail")

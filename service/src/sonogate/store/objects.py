@@ -23,7 +23,7 @@ from sonogate.domain.identity import ObjectId
 from sonogate.domain.instance import Header, Kept, ReceivedInstance
 from sonogate.store.object_rows import header_columns, to_received, to_row, to_stored
 from sonogate.store.records import ClaimedObject, ObjectState, QueueReport, StoredObject
-from sonogate.store.tables import deliveries, events, objects, verdicts
+from sonogate.store.tables import objects
 
 _SAME_UID = select(objects.c.object_id, objects.c.content_sha256).where(
     objects.c.sop_instance_uid == bindparam("uid")
@@ -254,60 +254,12 @@ class Objects:
         statement = select(objects.c.object_id).where(objects.c.object_id.in_(object_ids))
         return set(self._connection.execute(statement).scalars())
 
-    def without_bytes(self, holders: Iterable[str]) -> list[str]:
-        """Return those segments of the spool in which no object's bytes are wanted any more."""
-        return [each for each in holders if not self._has_bytes(each)]
-
-    def _has_bytes(self, holder: str) -> bool:
-        statement = select(objects.c.object_id).where(
-            objects.c.spool_name.startswith(f"{holder}/", autoescape=True),
-            objects.c.pixels_gone_at.is_(None),
-        )
-        return self._connection.execute(statement.limit(1)).first() is not None
-
-    def spool_names(self) -> set[str]:
-        """Return the spool names of every object whose pixels are still kept."""
-        statement = select(objects.c.spool_name).where(objects.c.pixels_gone_at.is_(None))
-        return set(self._connection.execute(statement).scalars())
-
-    def kept_bytes(self) -> int:
-        """Return the size of all objects whose pixels are still kept."""
-        statement = select(func.coalesce(func.sum(objects.c.size_bytes), 0)).where(
-            objects.c.pixels_gone_at.is_(None)
-        )
-        return int(self._connection.execute(statement).scalar_one())
-
-    def expired(self, cutoff: datetime, limit: int) -> list[ReceivedInstance]:
-        """Return objects judged, and all of whose events were delivered, before `cutoff`."""
-        owed = (
-            select(deliveries.c.id)
-            .join(events, events.c.id == deliveries.c.event_id)
-            .where(
-                events.c.object_id == objects.c.object_id,
-                or_(deliveries.c.delivered_at.is_(None), deliveries.c.delivered_at > cutoff),
-            )
-        )
-        rows = self._connection.execute(
-            select(objects)
-            .join(verdicts, verdicts.c.object_id == objects.c.object_id)
-            .where(
-                verdicts.c.verdict_at <= cutoff,
-                objects.c.state == ObjectState.JUDGED.value,
-                objects.c.pixels_gone_at.is_(None),
-                ~owed.exists(),
-            )
-            .order_by(verdicts.c.verdict_at)
-            .limit(limit)
-        )
-        return [to_received(row) for row in rows]
-
-    def mark_pixels_gone(self, object_ids: Iterable[str], now: datetime) -> None:
-        """Note that the bytes left the spool; rows and verdicts stay."""
-        self._connection.execute(
-            update(objects)
-            .where(objects.c.object_id.in_(list(object_ids)))
-            .values(pixels_gone_at=now)
-        )
+    def newest_received_at(self) -> datetime | None:
+        """Return when the newest object was received; None if there is none."""
+        received_at: datetime | None = self._connection.execute(
+            select(objects.c.received_at).order_by(objects.c.object_id.desc()).limit(1)
+        ).scalar()
+        return received_at
 
 
 def _name_of(instance: ReceivedInstance) -> str:

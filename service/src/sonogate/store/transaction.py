@@ -12,6 +12,7 @@ from sonogate.store.objects import Objects
 from sonogate.store.overrides import Overrides
 from sonogate.store.pictures import Pictures
 from sonogate.store.senders import Senders
+from sonogate.store.spooled_bytes import SpooledBytes
 from sonogate.store.studies import StudyRows
 from sonogate.store.verdicts import Verdicts
 
@@ -26,6 +27,11 @@ class Transaction:
     def objects(self) -> Objects:
         """Received objects and their claims."""
         return Objects(self._connection)
+
+    @cached_property
+    def spooled_bytes(self) -> SpooledBytes:
+        """Whose bytes the spool must keep."""
+        return SpooledBytes(self._connection)
 
     @cached_property
     def verdicts(self) -> Verdicts:

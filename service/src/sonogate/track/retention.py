@@ -18,9 +18,9 @@ def expired(tx: Transaction, now: datetime, retention_days: float) -> list[Recei
 
     Never what is undelivered, however old.
     """
-    return tx.objects.expired(now - timedelta(days=retention_days), LIMIT)
+    return tx.spooled_bytes.expired(now - timedelta(days=retention_days), LIMIT)
 
 
 def mark_pixels_gone(tx: Transaction, object_ids: Iterable[str], now: datetime) -> None:
     """Note that these bytes go; mark first, then remove: a file without a row is an orphan."""
-    tx.objects.mark_pixels_gone(object_ids, now)
+    tx.spooled_bytes.mark_pixels_gone(object_ids, now)

@@ -5,8 +5,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
+
+from ulid import ULID
 
 from sonogate.domain.identity import new_object_id
 from sonogate.domain.instance import ReceivedInstance, Span
@@ -20,7 +23,7 @@ from sonogate.receive.spool.files import (
     sync_folder,
 )
 from sonogate.receive.spool.records import Arrival
-from sonogate.receive.spool.segment import SUFFIX, erase, seal, unsettled
+from sonogate.receive.spool.segment import SUFFIX, erase, is_sealed, seal, whole_records
 from sonogate.settings import ListenerSettings, SpoolSettings
 
 FILE_THREADS: Final = 4
@@ -29,6 +32,8 @@ FREE_ROOM_SECONDS: Final = 1.0
 """How long one look at the disk's free room is believed."""
 FILES: Final = "files"
 SEGMENTS: Final = "segments"
+CLOCK_SLACK: Final = timedelta(minutes=10)
+"""How far the machine's clock may have been set back between two starts."""
 
 T = TypeVar("T")
 
@@ -177,13 +182,23 @@ class Spool:
         future.add_done_callback(self._background.discard)
         return future
 
-    def unsettled(self) -> dict[Path, list[ReceivedInstance]]:
+    def unsettled(self, newest: datetime | None = None) -> dict[Path, list[ReceivedInstance]]:
         """Return what an earlier gate kept and may not have told the database, by segment.
 
-        Blocking, before `open`. Tell the database, then `seal` each segment.
+        That is what is in segments not sealed, and in all that were still written after the newest
+        object that the database knows: it may have been restored from a backup. Blocking, before
+        `open`. Tell the database, then `seal` each segment.
+
+        Args:
+            newest: When the newest object in the database was received.
         """
         segments = sorted((self.folder / SEGMENTS).glob(f"*{SUFFIX}"))
-        return {path: [record.instance for record in unsettled(path)] for path in segments}
+        ends = [began_at(path.name) for path in segments[1:]] + [datetime.now(UTC)]
+        return {
+            path: [record.instance for record in whole_records(path)]
+            for path, end in zip(segments, ends, strict=False)
+            if newest is None or end > newest - CLOCK_SLACK or not is_sealed(path)
+        }
 
     def sweep(self, live: AbstractSet[str]) -> list[str]:
         """Remove files, and whole segments, of which no row speaks; blocking, before `open`.
@@ -224,6 +239,11 @@ class Spool:
                 each.future.set_exception(each.error)
             else:
                 each.future.set_result(each.kept)
+
+
+def began_at(segment: str) -> datetime:
+    """Return when a segment was begun; its name says so."""
+    return ULID.from_str(segment.removesuffix(SUFFIX)).datetime
 
 
 def segments_of(spool_names: Iterable[str]) -> set[str]:

@@ -104,11 +104,16 @@ def seal(path: Path) -> None:
         os.close(descriptor)
 
 
-def unsettled(path: Path) -> list[Record]:
-    """Return the whole records of a segment that was not sealed; blocking, for the start."""
+def is_sealed(path: Path) -> bool:
+    """Whether the database was told every record."""
     with path.open("rb") as file:
-        if file.read(len(_OPEN)) != _OPEN:
-            return []
+        return file.read(len(_SEALED)) == _SEALED
+
+
+def whole_records(path: Path) -> list[Record]:
+    """Return the records of a segment that have all their bytes; blocking, for the start."""
+    with path.open("rb") as file:
+        file.seek(len(_OPEN))
         records = list(scan(file, path.name, path.stat().st_size))
         return [each for each in records if not each.span.size_bytes or is_whole(file, each)]
 
