@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sonogate.settings import (
 )
 from sonogate.testing import Gate, make_instance, running_gate, speckle
 from tests.acceptance.cart import Cart
+from tests.service.receive.door import eventually
 
 VERDICT_SECONDS = 30.0
 
@@ -192,3 +194,34 @@ async def test_an_object_that_is_no_image_is_not_applicable(
 
     assert "not_applicable" == answer.json()["status"]
     assert answer.json()["band"] is None
+
+
+async def test_a_database_from_a_backup_learns_what_came_after_it(tmp_path: Path) -> None:
+    """An older copy of the database costs no acknowledged object: the spool still has its row."""
+    settings, backup = small_settings(tmp_path), tmp_path / "backup.db"
+    before, after = make_instance(seed=1), make_instance(seed=2)
+    async with running_gate(settings) as gate:
+        await push(gate, before)
+    shutil.copy(settings.data_dir / "sonogate.db", backup)
+    async with running_gate(settings) as gate:
+        await push(gate, after)
+    for left in settings.data_dir.glob("sonogate.db*"):
+        left.unlink()
+    shutil.copy(backup, settings.data_dir / "sonogate.db")
+
+    async with running_gate(settings) as gate, httpx.AsyncClient(base_url=gate.url) as http:
+        for each in (before, after):
+            assert "graded" == (await verdict(http, each.SOPInstanceUID))["status"]
+
+
+async def test_expired_bytes_leave_the_disk_and_the_verdict_stays(tmp_path: Path) -> None:
+    """Once delivered and old enough, an object's part of its segment is empty."""
+    spool = SpoolSettings(min_free_bytes=1, retention_days=0, janitor_seconds=0.1)
+    settings = small_settings(tmp_path).model_copy(update={"spool": spool})
+    instance = make_instance()
+    async with running_gate(settings) as gate, httpx.AsyncClient(base_url=gate.url) as http:
+        await push(gate, instance)
+        await verdict(http, instance.SOPInstanceUID)
+        (segment,) = (settings.data_dir / "spool" / "segments").iterdir()
+        await eventually(lambda: instance.PixelData not in segment.read_bytes(), VERDICT_SECONDS)
+        assert "graded" == (await verdict(http, instance.SOPInstanceUID))["status"]
