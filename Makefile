@@ -32,7 +32,7 @@ $(VENV)/.check: $(VENV)/.train
 	@touch $@
 
 $(VENV)/.train: $(VENV)/.test
-	@$(PIP) install -c constraints.txt -e '.[cpu,train]'
+	@$(PIP) install -c constraints.txt -e '.[cpu,train,video]'
 	@if command -v c++ >/dev/null; then $(PIP) install -c constraints.txt -e '.[brisque]'; \
 	else echo "no C++ compiler: the BRISQUE baseline is left out"; fi
 	@touch $@
