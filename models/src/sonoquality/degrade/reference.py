@@ -48,7 +48,8 @@ DOUBTS: Mapping[str, str] = {
     "image has short bright echoes (muscle)",
     "CON": "",
     "HAZ": "",
-    "SPK": "at levels 4 and 5 bright echoes glow, since noise follows the local power",
+    "SPK": "black cracks between the grains, which averaging carts do not show; at levels 4 and 5 "
+    "bright echoes glow, since noise follows the local power",
     "RF": "more regular than most interference; below level 3 seen in dark parts only",
     "SLB": "seen only beside bright echoes with fluid or dark tissue at the same depth; where all "
     "bright layers run from edge to edge (muscle, thyroid) nothing can be seen at any level",
