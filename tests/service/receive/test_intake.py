@@ -12,7 +12,7 @@ from sonogate.domain.instance import MediaType, Provenance, Transport
 from sonogate.errors import MalformedObjectError, SpoolFullError
 from sonogate.receive.intake import Intake
 from sonogate.receive.part10 import EXPLICIT_LITTLE
-from tests.service.receive.door import US_IMAGE, Door, open_door
+from tests.service.receive.door import US_IMAGE, Door, eventually, open_door
 from tests.service.receive.test_part10 import written_file
 
 PROVENANCE = Provenance(
@@ -67,7 +67,7 @@ async def test_a_file_on_disk_is_kept_like_its_bytes(
 
     assert second.duplicate
     assert first.object_id == second.object_id
-    assert len(door.held()) == 1
+    await eventually(lambda: len(door.held()) == 1)
     assert path.exists()
 
 
