@@ -14,6 +14,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage, generate_uid
 
+from sonogate.errors import GateError
 from sonogate.settings import (
     HttpSettings,
     ListenerSettings,
@@ -225,3 +226,11 @@ async def test_expired_bytes_leave_the_disk_and_the_verdict_stays(tmp_path: Path
         (segment,) = (settings.data_dir / "spool" / "segments").iterdir()
         await eventually(lambda: instance.PixelData not in segment.read_bytes(), VERDICT_SECONDS)
         assert "graded" == (await verdict(http, instance.SOPInstanceUID))["status"]
+
+
+async def test_a_second_gate_keeps_its_hands_off(tmp_path: Path, gate: Gate) -> None:
+    """One data folder, one gate: another start is refused before it touches anything."""
+    with pytest.raises(GateError, match="another gate works in"):
+        async with running_gate(small_settings(tmp_path)):
+            pass
+    await push(gate, make_instance())

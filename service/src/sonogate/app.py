@@ -1,13 +1,14 @@
 """Composition root: settings in, running gate out."""
 
 import asyncio
+import fcntl
 import gc
 import os
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,16 +155,17 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
     gate = Gate(settings)
     gate.metrics.build_info.labels(__version__).set(1)
     async with AsyncExitStack() as stack:
+        stack.enter_context(locked(settings.data_dir))
         await gate.database.open()
         stack.push_async_callback(gate.database.close)
         stack.push_async_callback(gate.pool.stop)
         greeting = await gate.pool.start()
         tell_shortcomings(greeting)
         gate.pipeline = gate.make_pipeline(greeting)
+        gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.pipeline.wake)
         await recover(gate)
         await gate.spool.open()
         stack.push_async_callback(gate.spool.close)
-        gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.pipeline.wake)
         await stack.enter_async_context(background(gate.registrar.run()))
         await stack.enter_async_context(background(gate.pipeline.run()))
         await stack.enter_async_context(background(gate.delivery.run()))
@@ -179,6 +181,23 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
             provider=greeting.model.provider,
         )
         yield gate
+
+
+@contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder for one gate: a second would take the first one's files for left-overs.
+
+    Raises:
+        GateError: another gate has it.
+    """
+    with (data_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise GateError(
+                f"another gate works in {data_dir}; stop it, or set another data_dir"
+            ) from error
+        yield
 
 
 def tell_shortcomings(greeting: Greeting) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
-from sonogate.receive.spool.folder import segments_of
 from sonogate.settings import Settings
 from sonogate.store.database import Database, Transaction
 from sonogate.track import retention, settling
@@ -80,12 +79,18 @@ class Housekeeping:
 
         names = await self.database.write(expire)
         for spool_name in names:
-            await asyncio.to_thread(self.spool.remove, spool_name)
-        segments = segments_of(names)
-        empty = await self.database.read(lambda tx: tx.spooled_bytes.without_bytes(segments))
-        await asyncio.to_thread(self.spool.drop, empty)
+            await asyncio.to_thread(self._remove, spool_name)
+        if names:
+            live = await self.database.read(lambda tx: tx.spooled_bytes.spool_names())
+            await asyncio.to_thread(self.spool.drop, live)
         kept_bytes = await self.database.read(lambda tx: tx.spooled_bytes.total())
         self.metrics.spool_used_bytes.set(kept_bytes)
+
+    def _remove(self, spool_name: str) -> None:
+        try:
+            self.spool.remove(spool_name)
+        except OSError as error:  # it goes with its segment, or at the next start
+            log.warning("bytes not removed", reason=error.strerror or "")
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -99,3 +99,12 @@ async def test_a_full_backlog_takes_nothing(door: Door, intake: Intake) -> None:
         await intake.take_file(b"\x89PNG picture", MediaType.PNG, PROVENANCE)
 
     assert door.held() == []
+
+
+async def test_a_uid_that_is_none_is_refused(door: Door, intake: Intake) -> None:
+    """What no row could hold never becomes one."""
+    octets = written_file(EXPLICIT_LITTLE).replace(b"1.2.3", b"1.\x01.3")
+    with pytest.raises(MalformedObjectError, match="is not a UID"):
+        await intake.take_file(octets, MediaType.DICOM, PROVENANCE)
+
+    assert door.held() == []

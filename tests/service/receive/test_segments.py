@@ -1,5 +1,7 @@
 """A segment gives back what was kept, after any crash, and its room once nothing is wanted."""
 
+import asyncio
+import errno
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from sonogate.domain.instance import ReceivedInstance
-from sonogate.receive.spool import Spool
+from sonogate.errors import SpoolWriteError
+from sonogate.receive.spool import Deposit, Spool
 from sonogate.receive.spool import segment as segment_module
+from sonogate.receive.spool.deposit import GATHER_BYTES
 from sonogate.receive.spool.folder import seal_all
 from sonogate.settings import KIB, ListenerSettings, SpoolSettings
 from tests.service.receive.door import bytes_of, held_by
@@ -154,11 +158,66 @@ async def test_a_segment_in_use_is_never_dropped(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
     await spool.open()
     kept = await spool.keep(ARRIVAL, b"", b"content")
-    segment = kept.spool_name.partition("/")[0]
-    spool.drop([segment])
+    spool.drop(set())
     assert bytes_of(spool, kept) == b"content"
 
     spool.settled(kept)
     await spool.close()
-    spool.drop([segment])
+    spool.drop(set())
     assert held_by(spool) == []
+
+
+async def test_segments_settled_at_once_are_let_go_of(tmp_path: Path) -> None:
+    """Stills seconds apart: each is settled before its segment is full; none is held for ever."""
+    spool = spool_in(tmp_path)
+    await spool.open()
+    for _ in range(9):
+        spool.settled(await spool.keep(ARRIVAL, b"", bytes(30_000)))
+    spool.drop(set())
+
+    assert len(list((spool.folder / "segments").iterdir())) == 1
+    await spool.close()
+
+
+async def filed(spool: Spool) -> ReceivedInstance:
+    """Keep an object that has a file of its own."""
+    deposit = Deposit(spool, b"meta", lambda: None)
+    deposit.add(memoryview(bytes(GATHER_BYTES + 1)))
+    return await deposit.finish(ARRIVAL)
+
+
+async def test_the_row_of_a_wanted_file_stays(tmp_path: Path) -> None:
+    """A segment with nothing else in it is kept for a database that may come from a backup."""
+    spool = spool_in(tmp_path)
+    await spool.open()
+    kept = await filed(spool)
+    spool.settled(kept)
+    await spool.close()
+    spool = spool_in(tmp_path)
+    assert spool.sweep({kept.spool_name}) == []
+    assert unsettled(tmp_path, None) == [kept]
+
+    spool.remove(kept.spool_name)
+    assert unsettled(tmp_path, None) == []
+
+
+async def test_a_close_that_fails_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync that fails, then a close that fails: refused, and the next object is kept."""
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.EIO, "I/O error")
+
+    spool = spool_in(tmp_path)
+    await spool.open()
+    await spool.keep(ARRIVAL, b"", b"before")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", refuse)
+        broken.setattr(os, "close", refuse)
+        with pytest.raises(SpoolWriteError):
+            await spool.keep(ARRIVAL, b"", b"refused")
+
+    async with asyncio.timeout(5):
+        assert bytes_of(spool, await spool.keep(ARRIVAL, b"", b"after")) == b"after"
+    await spool.close()

@@ -168,6 +168,49 @@ async def test_a_database_that_refuses_is_asked_again(
     assert 1 == await database.read(lambda tx: tx.objects.n_unjudged())
 
 
+async def test_an_answer_that_was_lost_makes_no_duplicate(
+    database: Database, registrar: Registrar, make_received: MakeReceived
+) -> None:
+    """An object entered again, after a commit nobody heard of, is still the one that counts."""
+    received = make_received("1.2", content="a")
+    kept = [await registrar.enter(received), await registrar.enter(received)]
+
+    assert [(received.object_id, False)] * 2 == [(k.object_id, k.duplicate) for k in kept]
+    assert 1 == await database.read(lambda tx: tx.objects.n_unjudged())
+
+
+async def test_a_row_no_database_takes_holds_up_no_other(
+    database: Database,
+    registrar: Registrar,
+    make_received: MakeReceived,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is set aside and told; what came with it is entered."""
+    real_write, bad = database.write, make_received("9.9")
+
+    async def write(work: Callable[[Transaction], Any]) -> Any:
+        def checked(tx: Transaction) -> Any:
+            answer = work(tx)
+            if tx.objects.by_content("9.9", bad.content_sha256):
+                raise ValueError("no column holds this")
+            return answer
+
+        return await real_write(checked)
+
+    monkeypatch.setattr(database, "write", write)
+    good = [make_received() for _ in range(3)]
+    registrar.announce(good[0])
+    refused = asyncio.create_task(registrar.enter(bad))
+    await asyncio.sleep(0)
+    registrar.announce(good[1])
+    registrar.announce(good[2])
+    with pytest.raises(SpoolWriteError, match="can't hold"):
+        await refused
+    await registrar.caught_up()
+
+    assert 3 == await database.read(lambda tx: tx.objects.n_unjudged())
+
+
 async def test_questions_do_not_wait_for_ever(
     registrar: Registrar, make_received: MakeReceived, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,11 +1,9 @@
 """C-STORE: make row and bytes durable, and only then answer Success (PS3.4 Annex B)."""
 
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from sonogate.domain.identity import AETitle, SOPInstanceUID
 from sonogate.domain.instance import MediaType, Provenance, ReceivedInstance, Transport
@@ -13,12 +11,9 @@ from sonogate.errors import MalformedObjectError, ReceiveError
 from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.dimse import Request
-from sonogate.receive.part10 import file_meta
+from sonogate.receive.part10 import check_uid, file_meta
 from sonogate.receive.spool import Arrival, Deposit
 from sonogate.receive.status import SUCCESS, Answer, DimseStatus, answer_to
-
-_UID: Final = re.compile(r"[!-~]{1,128}")
-"""Printable, up to twice what PS3.5 allows: a cart with odd UIDs is heard, an absurd one is not."""
 
 log = get_logger()
 
@@ -93,8 +88,8 @@ class StoreOperation:
         return SUCCESS
 
     def _open(self, on_drained: Callable[[], None]) -> Deposit:
-        _check_uid("SOP Instance UID", self._request.sop_instance_uid)
-        _check_uid("SOP Class UID", self._request.sop_class_uid)
+        check_uid("SOP Instance UID", self._request.sop_instance_uid)
+        check_uid("SOP Class UID", self._request.sop_class_uid)
         if not self._request.has_data_set:
             raise MalformedObjectError("There is no data set.")
         self._acceptor.spool.require_room()
@@ -137,10 +132,3 @@ class StoreOperation:
             exception_type=type(error).__name__,
         )
         return answer
-
-
-def _check_uid(name: str, uid: str) -> None:
-    if not uid:
-        raise MalformedObjectError(f"The command has no {name}.")
-    if not _UID.fullmatch(uid):
-        raise MalformedObjectError(f"{name} is not a UID.")

@@ -9,7 +9,13 @@ from sonogate.domain.instance import Kept, MediaType, Provenance, ReceivedInstan
 from sonogate.domain.ports import Registrar
 from sonogate.errors import MalformedObjectError, ReceiveError
 from sonogate.observe.metrics import Metrics
-from sonogate.receive.part10 import MAX_HEAD_BYTES, ObjectHead, file_meta, read_head
+from sonogate.receive.part10 import (
+    MAX_HEAD_BYTES,
+    ObjectHead,
+    check_uid,
+    file_meta,
+    read_head,
+)
 from sonogate.receive.spool import Arrival, Spool
 from sonogate.receive.spool.deposit import BLOCK_BYTES
 from sonogate.receive.spool.files import FiledObject
@@ -62,6 +68,7 @@ class Intake:
         head = _NO_HEAD
         if media_type is MediaType.DICOM:
             head = read_head(await self._spool.run(_first_bytes, body))
+            _check_names(head)
         arrival = Arrival(
             media_type=media_type,
             sop_class_uid=head.sop_class_uid or None,
@@ -96,6 +103,16 @@ class Intake:
             file.discard()
             raise
         return file.finish()
+
+
+def _check_names(head: ObjectHead) -> None:
+    check_uid("SOP Instance UID", head.sop_instance_uid)
+    for name, uid in (
+        ("SOP Class UID", head.sop_class_uid),
+        ("Transfer Syntax UID", head.transfer_syntax_uid),
+    ):
+        if uid:
+            check_uid(name, uid)
 
 
 def _first_bytes(body: bytes | Path) -> bytes:

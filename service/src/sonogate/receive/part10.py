@@ -4,6 +4,7 @@ Only group 0002 and the first elements of group 0008 are looked at, without recu
 fixed bounds (PS3.10 section 7.1). A data set is never rewritten.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ EXPLICIT_LITTLE: Final = "1.2.840.10008.1.2.1"
 DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 EXPLICIT_BIG: Final = "1.2.840.10008.1.2.2"
 
+_UID: Final = re.compile(r"[!-~]{1,128}")
+"""Printable, up to twice what PS3.5 allows: a cart with odd UIDs is heard, an absurd one is not."""
+
 _LONG_VRS: Final = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 )
@@ -41,6 +45,18 @@ class ObjectHead:
     sop_instance_uid: str
     transfer_syntax_uid: str
     data_set_offset: int  #: bytes from the start of the file
+
+
+def check_uid(name: str, uid: str) -> None:
+    """Refuse what can't be a UID.
+
+    Raises:
+        MalformedObjectError: It is empty, absurdly long, or not all printable.
+    """
+    if not uid:
+        raise MalformedObjectError(f"There is no {name}.")
+    if not _UID.fullmatch(uid):
+        raise MalformedObjectError(f"{name} is not a UID.")
 
 
 def file_meta(

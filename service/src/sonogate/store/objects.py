@@ -54,7 +54,8 @@ class Objects:
 
         The same UID with the same bytes is a duplicate and changes nothing, even if other bytes
         came in between: a sender that repeats an old store must not bring an old content back.
-        With other bytes it is a conflict: both stay, the one received last is current.
+        With other bytes it is a conflict: both stay, the one received last is current. An object
+        that was added before, by a commit whose answer was lost, is no duplicate of itself.
         """
         here = self._contents(instances)
         rows: dict[str, dict[str, object]] = {}
@@ -62,13 +63,14 @@ class Objects:
         for instance in instances:
             contents = here[_name_of(instance)]
             earlier = contents.get(instance.content_sha256)
+            is_duplicate = earlier not in (None, instance.object_id)
             if earlier is None:
                 if contents:
                     self._conflict(instance.sop_instance_uid or "", rows.values())
                 rows[instance.object_id] = to_row(instance, is_conflict=bool(contents))
             kept = Kept(
                 object_id=ObjectId(earlier or instance.object_id),
-                duplicate=earlier is not None,
+                duplicate=is_duplicate,
                 conflict=earlier is None and bool(contents),
             )
             contents.setdefault(instance.content_sha256, kept.object_id)
@@ -77,15 +79,20 @@ class Objects:
             self._connection.execute(_INSERT, list(rows.values()))
         return all_kept
 
-    def _contents(self, instances: Sequence[ReceivedInstance]) -> defaultdict[str, dict[str, str]]:
+    def _contents(
+        self, instances: Sequence[ReceivedInstance]
+    ) -> defaultdict[tuple[str, str], dict[str, str]]:
         """Return what is here under the same names: object id by content hash, by name."""
-        here: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        here: defaultdict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         uids = [each.sop_instance_uid for each in instances if each.sop_instance_uid]
         sha256s = [each.content_sha256 for each in instances if not each.sop_instance_uid]
         for statement, names in ((_SAME_UIDS, uids), (_SAME_PICTURES, sha256s)):
             if names:
                 for row in self._connection.execute(statement, {"names": names}):
-                    name = row.sop_instance_uid or row.content_sha256
+                    name = (
+                        row.sop_instance_uid,
+                        "" if row.sop_instance_uid else row.content_sha256,
+                    )
                     here[name][row.content_sha256] = row.object_id
         return here
 
@@ -262,9 +269,10 @@ class Objects:
         return received_at
 
 
-def _name_of(instance: ReceivedInstance) -> str:
+def _name_of(instance: ReceivedInstance) -> tuple[str, str]:
     """Return what tells an object from others: its UID; a picture's hash, since it has none."""
-    return instance.sop_instance_uid or instance.content_sha256
+    uid = instance.sop_instance_uid or ""
+    return uid, "" if uid else instance.content_sha256
 
 
 def _is_unjudged() -> ColumnElement[bool]:

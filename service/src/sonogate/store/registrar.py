@@ -22,6 +22,8 @@ GATHER_SECONDS = 0.02
 after a pause never waits."""
 RETRY_SECONDS = 1.0
 """How soon a database that refused is asked again."""
+COUNT_FROM = 0.9
+"""Share of the bound from which objects without a verdict are counted, before any is refused."""
 CAUGHT_UP_SECONDS = 5.0
 """How long a question about studies waits for objects on their way into the database."""
 
@@ -51,26 +53,30 @@ class Registrar:
         self._database = database
         self._max_unjudged = max_unjudged
         self._n_at_most = 0
+        self._n_announced = 0
+        self._n_done = 0
         self._waiting: list[_Entry] = []
         self._has_work = asyncio.Event()
-        self._is_idle = asyncio.Event()
-        self._is_idle.set()
+        self._progress = asyncio.Condition()
         self._counting: asyncio.Task[None] | None = None
 
     def require_room(self) -> None:
         """Raise if too many objects wait for a verdict.
 
-        Verdicts only lower the number, so it is counted again only when the bound might be reached.
+        Verdicts only lower the number, so it is counted again only when the bound comes near.
 
         Raises:
             SpoolFullError: send again when fewer wait.
         """
         n_at_most = self._n_at_most + len(self._waiting)
-        if n_at_most < self._max_unjudged:
+        if n_at_most < COUNT_FROM * self._max_unjudged:
             return
         if self._counting is None or self._counting.done():
             self._counting = asyncio.create_task(self.count())
-        raise SpoolFullError(f"{n_at_most} objects wait for a verdict; send again when fewer do.")
+        if n_at_most >= self._max_unjudged:
+            raise SpoolFullError(
+                f"{n_at_most} objects wait for a verdict; send again when fewer do."
+            )
 
     def announce(self, instance: ReceivedInstance) -> None:
         """Enter an object soon; called in the event loop, never waits."""
@@ -92,9 +98,12 @@ class Registrar:
         Raises:
             SpoolWriteError: it is not within `CAUGHT_UP_SECONDS`.
         """
+        n_announced = self._n_announced
+        if self._n_done >= n_announced:
+            return
         try:
-            async with asyncio.timeout(CAUGHT_UP_SECONDS):
-                await self._is_idle.wait()
+            async with asyncio.timeout(CAUGHT_UP_SECONDS), self._progress:
+                await self._progress.wait_for(lambda: self._n_done >= n_announced)
         except TimeoutError as error:
             raise SpoolWriteError(
                 f"The database does not take {len(self._waiting)} objects that were kept; look at "
@@ -114,8 +123,10 @@ class Registrar:
         await self.count()
 
     async def count(self) -> None:
-        """Count the objects without a verdict."""
-        self._n_at_most = await self._database.read(lambda tx: tx.objects.n_unjudged())
+        """Count the objects without a verdict; what is entered meanwhile is added."""
+        n_done = self._n_done
+        n_unjudged = await self._database.read(lambda tx: tx.objects.n_unjudged())
+        self._n_at_most = n_unjudged + self._n_done - n_done
 
     async def run(self) -> None:
         """Enter what is announced until cancelled; a refusing database is asked again."""
@@ -129,18 +140,45 @@ class Registrar:
                 log.error("database refused objects", n_objects=len(batch))
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            del self._waiting[: len(batch)]
-            if not self._waiting:
-                self._has_work.clear()
-                self._is_idle.set()
+            await self._done(batch)
             await asyncio.sleep(GATHER_SECONDS)
+
+    async def _done(self, batch: Sequence[_Entry]) -> None:
+        del self._waiting[: len(batch)]
+        self._n_done += len(batch)
+        if not self._waiting:
+            self._has_work.clear()
+        async with self._progress:
+            self._progress.notify_all()
 
     def _add(self, entry: _Entry) -> None:
         self._waiting.append(entry)
-        self._is_idle.clear()
+        self._n_announced += 1
         self._has_work.set()
 
     async def _enter(self, batch: Sequence[_Entry]) -> None:
+        """Enter a batch; where it holds a row that no database takes, all but that one.
+
+        Raises:
+            SpoolWriteError: the database refused.
+        """
+        try:
+            await self._enter_together(batch)
+        except SpoolWriteError:
+            raise
+        except Exception as error:  # noqa: BLE001 - boundary: one row must not hold up all others
+            if len(batch) > 1:
+                for entry in batch:
+                    await self._enter([entry])
+                return
+            log.error(
+                "object not entered",
+                object_id=batch[0].instance.object_id,
+                exception_type=type(error).__name__,
+            )
+            _tell(batch, SpoolWriteError("The database can't hold this object's row."))
+
+    async def _enter_together(self, batch: Sequence[_Entry]) -> None:
         instances = [each.instance for each in batch]
         all_kept = await self._database.write(lambda tx: tx.objects.keep_all(instances))
         for entry, kept in zip(batch, all_kept, strict=True):

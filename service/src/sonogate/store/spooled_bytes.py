@@ -60,14 +60,3 @@ class SpooledBytes:
             .where(objects.c.object_id.in_(list(object_ids)))
             .values(pixels_gone_at=now)
         )
-
-    def without_bytes(self, holders: Iterable[str]) -> list[str]:
-        """Return those segments of the spool in which no object's bytes are wanted any more."""
-        return [each for each in holders if not self._has_bytes(each)]
-
-    def _has_bytes(self, holder: str) -> bool:
-        statement = select(objects.c.object_id).where(
-            objects.c.spool_name.startswith(f"{holder}/", autoescape=True),
-            objects.c.pixels_gone_at.is_(None),
-        )
-        return self._connection.execute(statement.limit(1)).first() is not None

@@ -127,8 +127,11 @@ class Appender(threading.Thread):
 
     def _close_current(self) -> None:
         segment, self._current = self._current, None
-        if segment is not None:
-            segment.close()
+        if segment is None:
+            return
+        segment.close()
+        if segment.is_done:
+            self._segments.pop(segment.name, None)
 
 
 def _prepare(deposition: Deposition, segment: str, offset: int) -> int:

@@ -89,11 +89,9 @@ class Deposit:
 
     def _is_over(self) -> bool:
         """Whether the block must leave RAM."""
-        if len(self._block) <= BLOCK_BYTES:
-            return False
-        gathered_bytes = self._spool.gathered_bytes
-        is_small = len(self._block) <= GATHER_BYTES and gathered_bytes <= MAX_GATHERED_BYTES
-        return self._file is not None or not is_small
+        if self._file is not None:
+            return len(self._block) > BLOCK_BYTES
+        return len(self._block) > GATHER_BYTES or self._spool.gathered_bytes > MAX_GATHERED_BYTES
 
     def _let_go(self) -> None:
         """What was gathered no longer counts."""

@@ -23,7 +23,7 @@ from sonogate.receive.spool.files import (
     sync_folder,
 )
 from sonogate.receive.spool.records import Arrival
-from sonogate.receive.spool.segment import SUFFIX, erase, is_sealed, seal, whole_records
+from sonogate.receive.spool.segment import SUFFIX, erase, is_sealed, names_in, seal, whole_records
 from sonogate.settings import ListenerSettings, SpoolSettings
 
 FILE_THREADS: Final = 4
@@ -209,18 +209,33 @@ class Spool:
         Returns:
             The names removed. No sender waits for them, or their time is over.
         """
-        wanted = live | {f"{SEGMENTS}/{segment}" for segment in segments_of(live)}
-        found = (f"{path.parent.name}/{path.name}" for path in self.folder.glob("*/*"))
-        orphans = sorted(name for name in found if name not in wanted)
+        files = {f"{FILES}/{path.name}" for path in (self.folder / FILES).iterdir()}
+        orphans = sorted(files - live)
         for name in orphans:
             (self.folder / name).unlink(missing_ok=True)
-        return orphans
+        return orphans + self.drop(live)
 
-    def drop(self, segments: Iterable[str]) -> None:
-        """Remove segments none of whose objects is wanted any more; blocking."""
-        for segment in segments:
-            if self._appender is None or not self._appender.holds(segment):
-                (self.folder / SEGMENTS / segment).unlink(missing_ok=True)
+    def drop(self, live: AbstractSet[str]) -> list[str]:
+        """Remove segments none of whose objects is wanted any more; blocking.
+
+        A segment stays, too, while it holds the row of an object that is wanted and has a file of
+        its own: a database from a backup would learn of that object from there.
+
+        Returns:
+            The names of the segments removed.
+        """
+        wanted = segments_of(live)
+        gone = [
+            path
+            for path in (self.folder / SEGMENTS).glob(f"*{SUFFIX}")
+            if path.name not in wanted and not self._is_held(path) and not names_in(path) & live
+        ]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return [path.name for path in gone]
+
+    def _is_held(self, path: Path) -> bool:
+        return self._appender is not None and self._appender.holds(path.name)
 
     def _answered(self, batch: Sequence[Deposition]) -> None:
         """Hand answers from the appender's thread to the event loop."""

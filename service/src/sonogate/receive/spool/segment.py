@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import BinaryIO, Final
 
 from sonogate.domain.instance import Span
 from sonogate.receive.spool.files import CREATE_FLAGS, FILE_MODE, Block, sync_folder
@@ -51,7 +51,7 @@ class Segment:
             for start in range(0, len(blocks), _IOV_MAX):
                 _write_all(self._descriptor, blocks[start : start + _IOV_MAX])
             os.fdatasync(self._descriptor)
-        except OSError:
+        except Exception:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self.size_bytes)
             self.settle(n_records)
@@ -67,8 +67,9 @@ class Segment:
     def close(self) -> None:
         """Take no more records."""
         with self._lock:
-            os.close(self._descriptor)
             self._is_closed = True
+            with suppress(OSError):  # what counts was synced before
+                os.close(self._descriptor)
             self._seal_if_done()
 
     @property
@@ -115,7 +116,21 @@ def whole_records(path: Path) -> list[Record]:
     with path.open("rb") as file:
         file.seek(len(_OPEN))
         records = list(scan(file, path.name, path.stat().st_size))
-        return [each for each in records if not each.span.size_bytes or is_whole(file, each)]
+        return [each for each in records if _is_kept(path, file, each)]
+
+
+def _is_kept(path: Path, file: BinaryIO, record: Record) -> bool:
+    if record.span.size_bytes:
+        return is_whole(file, record)
+    own = path.parent.parent / record.instance.spool_name
+    return own.is_file() and own.stat().st_size == record.instance.size_bytes
+
+
+def names_in(path: Path) -> set[str]:
+    """Return the spool names of all records of a segment; blocking."""
+    with path.open("rb") as file:
+        file.seek(len(_OPEN))
+        return {each.instance.spool_name for each in scan(file, path.name, path.stat().st_size)}
 
 
 def erase(path: Path, span: Span) -> None:
