@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ComprehensiveSRStorage, generate_uid
 
 from sonogate.errors import GateError
+from sonogate.receive.spool import Spool
 from sonogate.settings import (
     HttpSettings,
     ListenerSettings,
@@ -215,8 +216,18 @@ async def test_a_database_from_a_backup_learns_what_came_after_it(tmp_path: Path
             assert "graded" == (await verdict(http, each.SOPInstanceUID))["status"]
 
 
-async def test_expired_bytes_leave_the_disk_and_the_verdict_stays(tmp_path: Path) -> None:
-    """Once delivered and old enough, an object's part of its segment is empty."""
+async def test_expired_bytes_leave_the_disk_and_the_verdict_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once delivered and old enough, an object's part of its segment is empty; if not, soon."""
+    real_remove, failures = Spool.remove, [OSError(5, "I/O error")]
+
+    def remove(spool: Spool, spool_name: str) -> None:
+        if failures:
+            raise failures.pop()
+        real_remove(spool, spool_name)
+
+    monkeypatch.setattr(Spool, "remove", remove)
     spool = SpoolSettings(min_free_bytes=1, retention_days=0, janitor_seconds=0.1)
     settings = small_settings(tmp_path).model_copy(update={"spool": spool})
     instance = make_instance()
@@ -225,6 +236,7 @@ async def test_expired_bytes_leave_the_disk_and_the_verdict_stays(tmp_path: Path
         await verdict(http, instance.SOPInstanceUID)
         (segment,) = (settings.data_dir / "spool" / "segments").iterdir()
         await eventually(lambda: instance.PixelData not in segment.read_bytes(), VERDICT_SECONDS)
+        assert not failures
         assert "graded" == (await verdict(http, instance.SOPInstanceUID))["status"]
 
 

@@ -1,15 +1,16 @@
 """What the gate does on the side: settle studies, keep gauges true, let old pixels go."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sonogate.domain.instance import ReceivedInstance
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
 from sonogate.settings import Settings
-from sonogate.store.database import Database, Transaction
+from sonogate.store.database import Database
 from sonogate.track import retention, settling
 from sonogate.track.studies import Studies
 from sonogate.track.tracker import DeliveryTargets
@@ -69,28 +70,31 @@ class Housekeeping:
                 self.metrics.sender_delay_seconds.labels(ae).set(sender.sends_late_seconds)
 
     async def let_go(self) -> None:
-        """Remove the pixel bytes of objects whose verdict was delivered long enough ago."""
-        days = self.settings.spool.retention_days
+        """Remove the pixel bytes of objects whose verdict was delivered long enough ago.
 
-        def expire(tx: Transaction) -> list[str]:
-            expired = retention.expired(tx, datetime.now(UTC), days)
-            retention.mark_pixels_gone(tx, [each.object_id for each in expired], datetime.now(UTC))
-            return [each.spool_name for each in expired]
-
-        names = await self.database.write(expire)
-        for spool_name in names:
-            await asyncio.to_thread(self._remove, spool_name)
-        if names:
+        The bytes go before the row says so: what a crash or the disk prevents is tried again.
+        """
+        days, now = self.settings.spool.retention_days, datetime.now(UTC)
+        expired = await self.database.read(lambda tx: retention.expired(tx, now, days))
+        gone = await asyncio.to_thread(self._remove, expired)
+        if gone:
+            await self.database.write(lambda tx: retention.mark_pixels_gone(tx, gone, now))
             live = await self.database.read(lambda tx: tx.spooled_bytes.spool_names())
             await asyncio.to_thread(self.spool.drop, live)
         kept_bytes = await self.database.read(lambda tx: tx.spooled_bytes.total())
         self.metrics.spool_used_bytes.set(kept_bytes)
 
-    def _remove(self, spool_name: str) -> None:
-        try:
-            self.spool.remove(spool_name)
-        except OSError as error:  # it goes with its segment, or at the next start
-            log.warning("bytes not removed", reason=error.strerror or "")
+    def _remove(self, expired: Sequence[ReceivedInstance]) -> list[str]:
+        """Remove the bytes of objects; return the ids of those that are gone."""
+        gone = []
+        for each in expired:
+            try:
+                self.spool.remove(each.spool_name)
+            except OSError as error:
+                log.warning("bytes not removed", object_id=each.object_id, reason=error.strerror)
+            else:
+                gone.append(str(each.object_id))
+        return gone
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -22,5 +22,5 @@ def expired(tx: Transaction, now: datetime, retention_days: float) -> list[Recei
 
 
 def mark_pixels_gone(tx: Transaction, object_ids: Iterable[str], now: datetime) -> None:
-    """Note that these bytes go; mark first, then remove: a file without a row is an orphan."""
+    """Note that these bytes are gone; after they were removed, so that none is forgotten."""
     tx.spooled_bytes.mark_pixels_gone(object_ids, now)
