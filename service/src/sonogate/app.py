@@ -1,6 +1,7 @@
 """Composition root: settings in, running gate out."""
 
 import asyncio
+import ctypes
 import fcntl
 import gc
 import os
@@ -35,7 +36,7 @@ from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
 from sonogate.receive.spool.folder import seal_all
 from sonogate.score.pool import WorkerPool
-from sonogate.settings import Settings
+from sonogate.settings import MIB, Settings
 from sonogate.store.database import Database
 from sonogate.store.registrar import Registrar
 from sonogate.track.events import EventFeed
@@ -47,6 +48,9 @@ COLLECT_EVERY = (20_000, 20, 50)
 SWITCH_SECONDS = 0.0005
 """How long a thread may hold the interpreter while the listener waits for it; Python's 5 ms is as
 long as keeping an object takes."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+KEPT_BYTES = 64 * MIB
 
 log = get_logger()
 
@@ -214,6 +218,18 @@ def make_ready_for_carts() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_EVERY)
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep what large objects used: clearing fresh pages for each costs like a copy.
+
+    Where the C library is another, nothing changes.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(option, KEPT_BYTES)
 
 
 async def recover(gate: Gate) -> None:
