@@ -11,7 +11,7 @@ import pytest
 
 from sonogate.domain.instance import ReceivedInstance
 from sonogate.errors import SpoolWriteError
-from sonogate.receive.spool import Deposit, Spool
+from sonogate.receive.spool import Content, Deposit, Spool
 from sonogate.receive.spool import segment as segment_module
 from sonogate.receive.spool.deposit import GATHER_BYTES
 from sonogate.receive.spool.folder import seal_all
@@ -35,7 +35,9 @@ async def fill(folder: Path, n: int, size_bytes: int = 100) -> list[ReceivedInst
     """Keep objects in a spool that is then closed, none of which the database heard of."""
     spool = spool_in(folder)
     await spool.open()
-    kept = [await spool.keep(ARRIVAL, b"meta", bytes([i]) * size_bytes) for i in range(n)]
+    kept = [
+        await spool.keep(ARRIVAL, Content.of(bytes([i]) * size_bytes, b"meta")) for i in range(n)
+    ]
     await spool.close()
     return kept
 
@@ -57,7 +59,7 @@ async def test_a_segment_known_to_the_database_is_not_read_again(tmp_path: Path)
     """It is sealed once it is full and every row in it was settled; the others are not."""
     spool = spool_in(tmp_path)
     await spool.open()
-    kept = [await spool.keep(ARRIVAL, b"", bytes(30_000)) for _ in range(7)]
+    kept = [await spool.keep(ARRIVAL, Content.of(bytes(30_000))) for _ in range(7)]
     for row in kept[:-2]:
         spool.settled(row)
     await spool.close()
@@ -157,7 +159,7 @@ async def test_a_segment_in_use_is_never_dropped(tmp_path: Path) -> None:
     """What is being written, or owes rows to the database, stays whatever the database says."""
     spool = spool_in(tmp_path)
     await spool.open()
-    kept = await spool.keep(ARRIVAL, b"", b"content")
+    kept = await spool.keep(ARRIVAL, Content.of(b"content"))
     spool.drop(set())
     assert bytes_of(spool, kept) == b"content"
 
@@ -172,7 +174,7 @@ async def test_segments_settled_at_once_are_let_go_of(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
     await spool.open()
     for _ in range(9):
-        spool.settled(await spool.keep(ARRIVAL, b"", bytes(30_000)))
+        spool.settled(await spool.keep(ARRIVAL, Content.of(bytes(30_000))))
     spool.drop(set())
 
     assert len(list((spool.folder / "segments").iterdir())) == 1
@@ -211,13 +213,13 @@ async def test_a_close_that_fails_stops_nothing(
 
     spool = spool_in(tmp_path)
     await spool.open()
-    await spool.keep(ARRIVAL, b"", b"before")
+    await spool.keep(ARRIVAL, Content.of(b"before"))
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", refuse)
         broken.setattr(os, "close", refuse)
         with pytest.raises(SpoolWriteError):
-            await spool.keep(ARRIVAL, b"", b"refused")
+            await spool.keep(ARRIVAL, Content.of(b"refused"))
 
     async with asyncio.timeout(5):
-        assert bytes_of(spool, await spool.keep(ARRIVAL, b"", b"after")) == b"after"
+        assert bytes_of(spool, await spool.keep(ARRIVAL, Content.of(b"after"))) == b"after"
     await spool.close()

@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from sonogate.errors import (
     SpoolFullError,
     SpoolWriteError,
 )
-from sonogate.receive.spool import Arrival, Deposit, Spool
+from sonogate.receive.spool import Arrival, Content, Deposit, Spool
 from sonogate.receive.spool import deposit as deposit_module
-from sonogate.receive.spool.deposit import BLOCK_BYTES, GATHER_BYTES
+from sonogate.receive.spool.deposit import BLOCK_BYTES, CHUNK_BYTES, GATHER_BYTES, Gathering
 from sonogate.settings import ListenerSettings, SpoolSettings
 from tests.service.receive.door import bytes_of, eventually, held_by
 
@@ -60,11 +61,34 @@ def deposit_of(spool: Spool, content: bytes) -> Deposit:
 
 async def test_what_is_kept_is_the_meta_and_the_content(spool: Spool) -> None:
     """The spool holds both; the hash is the content's alone."""
-    kept = await spool.keep(ARRIVAL, b"meta", b"content")
+    kept = await spool.keep(ARRIVAL, Content.of(b"content", b"meta"))
 
     assert bytes_of(spool, kept) == b"metacontent"
     assert hashlib.sha256(b"content").hexdigest() == kept.content_sha256
     assert len("metacontent") == kept.size_bytes
+
+
+async def test_pieces_of_any_length_are_kept_in_their_order(spool: Spool) -> None:
+    """A peer chooses how it cuts an object: single bytes, or more than a chunk."""
+    lengths = [1, 1, CHUNK_BYTES - 3, 7, CHUNK_BYTES + 5, 1, 3 * CHUNK_BYTES, 2]
+    content = os.urandom(sum(lengths))
+    deposit = Deposit(spool, b"meta", lambda: None)
+    for start, end in pairwise([0, *accumulate(lengths)]):
+        deposit.add(memoryview(content)[start:end])
+    kept = await deposit.finish(ARRIVAL)
+
+    assert bytes_of(spool, kept) == b"meta" + content
+    assert hashlib.sha256(content).hexdigest() == kept.content_sha256
+
+
+def test_a_sender_of_single_bytes_costs_no_more_memory() -> None:
+    """Small pieces are joined: a chunk each would cost many times their length."""
+    gathering = Gathering()
+    for _ in range(3 * CHUNK_BYTES):
+        gathering.add(memoryview(b"x"))
+
+    assert 3 == len(gathering.chunks)
+    assert 3 * CHUNK_BYTES == gathering.size_bytes
 
 
 @pytest.mark.parametrize(
@@ -141,7 +165,7 @@ async def test_a_disk_that_refuses_leaves_no_object(
     size_bytes: int,
 ) -> None:
     """A failing write or sync becomes the error its sender is answered with; then all is well."""
-    before = await spool.keep(ARRIVAL, b"", b"before")
+    before = await spool.keep(ARRIVAL, Content.of(b"before"))
 
     def refuse(_descriptor: int, *_arguments: object) -> None:
         raise OSError(code, os.strerror(code))
@@ -151,7 +175,7 @@ async def test_a_disk_that_refuses_leaves_no_object(
     with pytest.raises(error):
         await deposit_of(spool, bytes(size_bytes)).finish(ARRIVAL)
     monkeypatch.undo()
-    after = await spool.keep(ARRIVAL, b"", b"after")
+    after = await spool.keep(ARRIVAL, Content.of(b"after"))
 
     assert [b"before", b"after"] == [bytes_of(spool, before), bytes_of(spool, after)]
     await spool.close()
@@ -201,7 +225,7 @@ async def test_a_disk_without_room_takes_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", SpoolSettings(min_free_bytes=2**62), ListenerSettings())
     await spool.open()
     with pytest.raises(SpoolFullError):
-        await spool.keep(ARRIVAL, b"", b"content")
+        await spool.keep(ARRIVAL, Content.of(b"content"))
     await spool.close()
 
 
@@ -209,7 +233,7 @@ async def test_a_closed_spool_refuses(spool: Spool) -> None:
     """No object is taken that nobody would write."""
     await spool.close()
     with pytest.raises(SpoolWriteError, match="closed"):
-        await spool.keep(ARRIVAL, b"", b"content")
+        await spool.keep(ARRIVAL, Content.of(b"content"))
 
 
 @pytest.mark.parametrize(

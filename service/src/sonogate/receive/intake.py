@@ -16,7 +16,7 @@ from sonogate.receive.part10 import (
     file_meta,
     read_head,
 )
-from sonogate.receive.spool import Arrival, Spool
+from sonogate.receive.spool import Arrival, Content, Spool
 from sonogate.receive.spool.deposit import BLOCK_BYTES
 from sonogate.receive.spool.files import FiledObject
 
@@ -83,7 +83,7 @@ class Intake:
         content = body[head.data_set_offset :]
         if not content:
             raise MalformedObjectError("The object is empty.")
-        return await self._spool.keep(arrival, meta, content)
+        return await self._spool.keep(arrival, await self._spool.run(Content.of, content, meta))
 
     def _file(self, body: Path, head: ObjectHead, meta: bytes) -> FiledObject:
         with body.open("rb") as stream:

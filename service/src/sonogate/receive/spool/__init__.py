@@ -8,6 +8,6 @@ anything a sender said.
 
 from sonogate.receive.spool.deposit import Deposit
 from sonogate.receive.spool.folder import Spool
-from sonogate.receive.spool.records import Arrival
+from sonogate.receive.spool.records import Arrival, Content
 
-__all__ = ["Arrival", "Deposit", "Spool"]
+__all__ = ["Arrival", "Content", "Deposit", "Spool"]

@@ -1,9 +1,8 @@
 """The thread that appends: what waits together is written together and synced once."""
 
-import hashlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final
@@ -12,7 +11,7 @@ from sonogate.domain.identity import new_object_id
 from sonogate.domain.instance import ReceivedInstance, Span
 from sonogate.errors import ReceiveError, SpoolWriteError
 from sonogate.receive.spool.files import Block, as_receive_error
-from sonogate.receive.spool.records import Arrival, name_in, opening
+from sonogate.receive.spool.records import Arrival, Content, name_in, opening
 from sonogate.receive.spool.segment import SUFFIX, Segment
 
 MAX_BATCH: Final = 256
@@ -24,10 +23,9 @@ class Deposition:
     """One object to be kept and, once it is, its row."""
 
     arrival: Arrival
-    meta: Block
-    content: Block
+    content: Content | None  #: None if the bytes are in a file of their own
     future: Any  #: the caller's, resolved in its event loop
-    filed: ReceivedInstance | None = None  #: set if the bytes are in a file of their own
+    filed: ReceivedInstance | None = None  #: the row of such a file
     kept: ReceivedInstance | None = None
     segment: str = ""  #: where the record is
     error: ReceiveError | None = None
@@ -137,16 +135,14 @@ class Appender(threading.Thread):
 def _prepare(deposition: Deposition, segment: str, offset: int) -> int:
     """Make the record and the row of an object; return the record's length."""
     deposition.segment = segment
-    if deposition.filed is not None:
+    content = deposition.content
+    if content is None:
         deposition.kept = deposition.filed
-        deposition.blocks = [opening(deposition.filed, 0, 0)]
-        return len(deposition.blocks[0])
-    meta, content = deposition.meta, deposition.content
-    size_bytes = len(meta) + len(content)
-    digest = hashlib.sha256(content).hexdigest()
-    object_id = new_object_id()
-    head = opening(deposition.arrival.kept(object_id, digest, size_bytes), len(meta), len(content))
-    span = Span(offset=offset + len(head), size_bytes=size_bytes)
-    deposition.kept = deposition.arrival.kept(object_id, digest, size_bytes, name_in(segment, span))
-    deposition.blocks = [head, meta, content]
-    return len(head) + size_bytes
+        deposition.blocks = [opening(deposition.filed, 0, 0)] if deposition.filed else []
+        return sum(map(len, deposition.blocks))
+    row = deposition.arrival.kept(new_object_id(), content.sha256, content.size_bytes)
+    head = opening(row, len(content.meta), content.size_bytes - len(content.meta))
+    span = Span(offset=offset + len(head), size_bytes=content.size_bytes)
+    deposition.kept = replace(row, spool_name=name_in(segment, span))
+    deposition.blocks = [head, content.meta, *content.chunks]
+    return len(head) + content.size_bytes

@@ -1,6 +1,7 @@
 """One object on its way from the network to the spool, never more than a few blocks in memory."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from typing import Final
 
@@ -8,19 +9,37 @@ from sonogate.domain.instance import ReceivedInstance
 from sonogate.errors import MalformedObjectError, ObjectTooLargeError, ReceiveError, SpoolWriteError
 from sonogate.receive.spool.files import SpoolFile
 from sonogate.receive.spool.folder import Spool
-from sonogate.receive.spool.records import Arrival
-from sonogate.settings import MIB
+from sonogate.receive.spool.records import Arrival, Content
+from sonogate.settings import KIB, MIB
 
 GATHER_BYTES: Final = 4 * MIB
 """Objects up to here are gathered in RAM and go to a segment: any still does."""
 MAX_GATHERED_BYTES: Final = 64 * MIB
 """What all objects together may gather; beyond it they stream to files."""
+CHUNK_BYTES: Final = 64 * KIB
+"""Pieces smaller than this are joined, so that a sender of tiny ones costs no more RAM."""
 BLOCK_BYTES: Final = MIB
 """A larger object goes to its file in blocks of this size."""
 MAX_WAITING_BLOCKS: Final = 3
 """Blocks of one object that may wait for the disk before its sender is held up."""
 
 _Job = asyncio.Future[None]
+
+
+class Gathering:
+    """Pieces of an object as they came, in RAM; long ones are kept as they are, not moved."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytearray] = []
+        self.size_bytes = 0
+
+    def add(self, fragment: memoryview) -> None:
+        """Take a piece; it is copied."""
+        self.size_bytes += len(fragment)
+        if self.chunks and len(self.chunks[-1]) < CHUNK_BYTES:
+            self.chunks[-1] += fragment
+        else:
+            self.chunks.append(bytearray(fragment))
 
 
 class Deposit:
@@ -34,9 +53,10 @@ class Deposit:
         self._spool = spool
         self._meta = meta
         self._on_drained = on_drained
-        self._block = bytearray()
+        self._block = Gathering()
         self._n_gathered = 0
-        self._waiting: list[bytearray] = []
+        self._digest = hashlib.sha256()
+        self._waiting: list[Gathering] = []
         self._file: SpoolFile | None = None
         self._job: _Job | None = None
         self._is_on_disk = False
@@ -56,8 +76,9 @@ class Deposit:
         if self._size_bytes > self._spool.max_object_bytes:
             self._fail(ObjectTooLargeError())
             return
-        self._block += fragment
+        self._block.add(fragment)
         if self._file is None:
+            self._digest.update(fragment)
             self._n_gathered += len(fragment)
             self._spool.gathered_bytes += len(fragment)
         if self._is_over():
@@ -76,10 +97,10 @@ class Deposit:
         if self._error is not None:
             raise self._error
         if self._file is not None:
-            filed = await self._spool.run(self._file.finish, (self._block,))
+            filed = await self._spool.run(self._file.finish, self._block.chunks)
             return await self._spool.keep_filed(arrival, filed)
         try:
-            return await self._spool.keep(arrival, self._meta, self._block)
+            return await self._spool.keep(arrival, self._content())
         finally:
             self._let_go()
 
@@ -90,8 +111,18 @@ class Deposit:
     def _is_over(self) -> bool:
         """Whether the block must leave RAM."""
         if self._file is not None:
-            return len(self._block) > BLOCK_BYTES
-        return len(self._block) > GATHER_BYTES or self._spool.gathered_bytes > MAX_GATHERED_BYTES
+            return self._block.size_bytes > BLOCK_BYTES
+        return (
+            self._block.size_bytes > GATHER_BYTES or self._spool.gathered_bytes > MAX_GATHERED_BYTES
+        )
+
+    def _content(self) -> Content:
+        return Content(
+            meta=self._meta,
+            chunks=self._block.chunks,
+            sha256=self._digest.hexdigest(),
+            size_bytes=len(self._meta) + self._block.size_bytes,
+        )
 
     def _let_go(self) -> None:
         """What was gathered no longer counts."""
@@ -108,12 +139,13 @@ class Deposit:
             self._let_go()
             self._file = self._spool.new_file(self._meta)
         self._waiting.append(self._block)
-        self._block = bytearray()
+        self._block = Gathering()
         if self._job is None:
             self._write(self._file)
 
     def _write(self, file: SpoolFile) -> None:
-        blocks, self._waiting = self._waiting, []
+        blocks = [chunk for block in self._waiting for chunk in block.chunks]
+        self._waiting = []
         self._is_on_disk = True
         self._job = self._spool.run(file.write, blocks)
         self._job.add_done_callback(self._written)
@@ -132,7 +164,7 @@ class Deposit:
     def _fail(self, error: ReceiveError) -> None:
         self._error = self._error or error
         self._let_go()
-        self._block = bytearray()
+        self._block = Gathering()
         self._waiting.clear()
         if self._job is None:
             self._discard()

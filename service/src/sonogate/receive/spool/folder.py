@@ -16,13 +16,12 @@ from sonogate.domain.instance import ReceivedInstance, Span
 from sonogate.errors import SpoolFullError, SpoolWriteError
 from sonogate.receive.spool.appender import Appender, Deposition
 from sonogate.receive.spool.files import (
-    Block,
     FiledObject,
     SpoolFile,
     free_bytes_of,
     sync_folder,
 )
-from sonogate.receive.spool.records import Arrival
+from sonogate.receive.spool.records import Arrival, Content
 from sonogate.receive.spool.segment import SUFFIX, erase, is_sealed, names_in, seal, whole_records
 from sonogate.settings import ListenerSettings, SpoolSettings
 
@@ -81,21 +80,18 @@ class Spool:
             await asyncio.sleep(0)  # the last answers were handed to this loop by the thread
         self._threads.shutdown()
 
-    async def keep(
-        self, arrival: Arrival, meta: bytes, content: bytes | bytearray
-    ) -> ReceivedInstance:
+    async def keep(self, arrival: Arrival, content: Content) -> ReceivedInstance:
         """Return the row of an object once row and bytes are durable.
 
         Args:
             arrival: What is known of it.
-            meta: Bytes before the content proper (preamble and file meta); not part of its hash.
-            content: The data set, or the picture's file.
+            content: Its bytes and their hash.
 
         Raises:
             SpoolFullError: The disk is too full.
             SpoolWriteError: The disk refused the bytes.
         """
-        return await self._deposit(arrival, meta, content)
+        return await self._deposit(arrival, content)
 
     async def keep_filed(self, arrival: Arrival, filed: FiledObject) -> ReceivedInstance:
         """Return the row of an object that has a file of its own, once the row is durable.
@@ -107,19 +103,19 @@ class Spool:
             filed.object_id, filed.content_sha256, filed.size_bytes, filed.spool_name
         )
         try:
-            return await self._deposit(arrival, b"", b"", row)
+            return await self._deposit(arrival, None, row)
         except (SpoolFullError, SpoolWriteError):
             await self.run(self.remove, filed.spool_name)
             raise
 
     async def _deposit(
-        self, arrival: Arrival, meta: Block, content: Block, filed: ReceivedInstance | None = None
+        self, arrival: Arrival, content: Content | None, filed: ReceivedInstance | None = None
     ) -> ReceivedInstance:
         self.require_room()
         if self._appender is None:
             raise SpoolWriteError("The spool is closed; start the gate, then send again.")
         future: asyncio.Future[ReceivedInstance] = self._loop.create_future()
-        self._appender.submit(Deposition(arrival, meta, content, future, filed))
+        self._appender.submit(Deposition(arrival, content, future, filed))
         return await future
 
     def settled(self, instance: ReceivedInstance) -> None:

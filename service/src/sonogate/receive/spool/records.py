@@ -3,14 +3,15 @@
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from pydantic import TypeAdapter, ValidationError
 
 from sonogate.domain.identity import ObjectId, SOPInstanceUID
 from sonogate.domain.instance import MediaType, Provenance, ReceivedInstance, Span
+from sonogate.receive.spool.files import Block
 
 _HEAD: Final = struct.Struct("<4sIIIQ")
 """Magic, CRC-32 of lengths and row, lengths of row, file meta and content."""
@@ -46,6 +47,22 @@ class Arrival:
             spool_name=spool_name,
             provenance=self.provenance,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """The bytes of an object, in RAM."""
+
+    meta: bytes  #: preamble and file meta; not part of the hash
+    chunks: Sequence[Block]  #: the data set, or the picture's file
+    sha256: str  #: of the chunks, lower-case hex
+    size_bytes: int  #: of file meta and chunks
+
+    @classmethod
+    def of(cls, data: Block, meta: bytes = b"") -> Self:
+        """Hash bytes that are all there; blocking."""
+        digest = hashlib.sha256(data).hexdigest()
+        return cls(meta=meta, chunks=(data,), sha256=digest, size_bytes=len(meta) + len(data))
 
 
 @dataclass(frozen=True, slots=True)
