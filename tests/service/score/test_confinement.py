@@ -47,6 +47,20 @@ def test_a_confined_process_writes_no_file(tmp_path: Path) -> None:
     assert "File too large" in done.stderr
 
 
+def test_only_a_loaded_worker_steps_back() -> None:
+    """Loading at the lowest priority took minutes on a busy machine; scoring there is right."""
+    done = attempt(
+        "import os, threading\n"
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "def nice(): return {os.getpriority(os.PRIO_PROCESS, int(t)) for t in "
+        "os.listdir('/proc/self/task')}\n"
+        "before = nice()\ntighten(1 << 30)\nprint(before == {os.getpriority(0, os.getppid())}, "
+        "nice())"
+    )
+
+    assert "True {19}" == done.stdout.strip(), done.stderr
+
+
 def test_a_worker_is_told_no_secret() -> None:
     """Only a short list of variables reaches the child."""
     environment = worker_environment({"PATH": "/bin", "SONOGATE_HTTP__TOKEN": "secret"})

@@ -17,7 +17,8 @@ PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 MAX_OPEN_FILES = 128
 NICENESS = 19
-"""Receiving goes before scoring where both want the same core: a cart never waits for a model."""
+"""Receiving goes before scoring where both want the same core: a cart never waits for a model.
+Loading does not step back: on a busy machine nothing could be scored for minutes."""
 
 
 def confine() -> list[str]:
@@ -26,7 +27,6 @@ def confine() -> list[str]:
     Returns:
         The steps that this system did not allow, in plain words.
     """
-    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     if sys.platform != "linux":
@@ -41,7 +41,7 @@ def confine() -> list[str]:
 
 
 def tighten(extra_bytes: int) -> None:
-    """Once the model is loaded: no more files written, bounded memory.
+    """Once the model is loaded: no more files written, bounded memory, others first.
 
     A compiled engine may be cached while the model loads, so the ban on writing comes only now.
 
@@ -53,3 +53,5 @@ def tighten(extra_bytes: int) -> None:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = pages * resource.getpagesize() + extra_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    for thread in Path("/proc/self/task").iterdir():
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), NICENESS)
