@@ -1,25 +1,33 @@
 """The writer: durable, grouped, and not to be taken down by one bad work."""
 
+from __future__ import annotations
+
 import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, inspect, make_url, select
 
 from sonogate.domain.instance import ReceivedInstance
 from sonogate.errors import SpoolWriteError
 from sonogate.store.database import Database
-from sonogate.store.dialects import make_writer_engine
+from sonogate.store.dialects import database_file, make_writer_engine
 from sonogate.store.migrate import migrate
-from sonogate.store.tables import metadata
+from sonogate.store.tables import metadata, objects
 from sonogate.store.transaction import Transaction
 
+if TYPE_CHECKING:
+    from tests.postgres_server import Postgres
+
 MakeReceived = Callable[..., ReceivedInstance]
+
+only_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+only_postgresql = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 
 
 class Latch:
@@ -43,19 +51,14 @@ async def held(database: Database) -> tuple[Latch, asyncio.Task[None]]:
     return latch, task
 
 
-def path_of(url: str) -> Path:
-    """Return the file of an SQLite URL."""
-    return Path(url.removeprefix("sqlite:///"))
-
-
 async def test_writes_that_wait_share_one_commit(
     database: Database, make_received: MakeReceived
 ) -> None:
     """200 objects kept while the disk is busy cost one commit, not 200."""
     latch, task = await held(database)
     before = database.n_commits
-    objects = [make_received() for _ in range(200)]
-    writes = [asyncio.create_task(database.write(_keep(each))) for each in objects]
+    received = [make_received() for _ in range(200)]
+    writes = [asyncio.create_task(database.write(_keep(each))) for each in received]
     await asyncio.sleep(0)
     latch.released.set()
     await asyncio.gather(task, *writes)
@@ -93,13 +96,14 @@ async def test_what_was_answered_is_in_the_file(
     """Another process sees an object as soon as its keeper was answered."""
     received = make_received()
     await database.write(_keep(received))
-    other = sqlite3.connect(path_of(url))
+    other = create_engine(url)
     try:
-        rows = other.execute("SELECT object_id FROM objects").fetchall()
+        with other.connect() as connection:
+            rows = connection.execute(select(objects.c.object_id)).scalars().all()
     finally:
-        other.close()
+        other.dispose()
 
-    assert [(received.object_id,)] == rows
+    assert [received.object_id] == rows
 
 
 async def test_nothing_is_answered_before_the_commit(
@@ -139,6 +143,7 @@ async def test_a_refused_commit_reaches_every_caller_and_the_writer_recovers(
     assert 1 == await database.read(lambda tx: tx.objects.n_unjudged())
 
 
+@only_sqlite
 async def test_a_real_full_disk_is_refused_and_survived(
     database: Database, make_received: MakeReceived
 ) -> None:
@@ -162,16 +167,62 @@ async def test_a_real_full_disk_is_refused_and_survived(
 
 async def test_a_reader_can_not_write(database: Database, make_received: MakeReceived) -> None:
     """Writing is for the writer alone: the reading connections refuse."""
-    with pytest.raises(Exception, match="readonly"):
+    with pytest.raises(Exception, match=r"readonly|read-only"):
         await database.read(_keep(make_received()))
 
 
+@only_sqlite
 async def test_the_disk_is_asked_for_full_durability(database: Database) -> None:
     """WAL, synchronous=FULL, foreign keys on: read back from the writer's own connection."""
     asked = ("journal_mode", "synchronous", "foreign_keys")
     found = await database.write(lambda tx: [_execute(tx, f"PRAGMA {name}") for name in asked])
 
     assert ["wal", 2, 1] == found
+
+
+@only_postgresql
+async def test_a_server_that_commits_lazily_is_asked_for_durability(database: Database) -> None:
+    """What is answered survives a power cut of the server, whose default here is off."""
+    found = await database.write(lambda tx: _execute(tx, "SHOW synchronous_commit"))
+    default = await database.read(lambda tx: _execute(tx, "SHOW synchronous_commit"))
+
+    assert ("on", "off") == (found, default)
+
+
+@only_postgresql
+async def test_a_restarted_server_is_met_again(
+    url: str, database: Database, postgres: Postgres, make_received: MakeReceived
+) -> None:
+    """Every connection was cut while nothing ran: the next write and read find new ones."""
+    await database.write(_keep(make_received()))
+    assert 1 == await database.read(lambda tx: tx.objects.n_unjudged())
+    postgres.cut(make_url(url).database or "")
+    await database.write(_keep(make_received()))
+
+    assert 2 == await database.read(lambda tx: tx.objects.n_unjudged())
+
+
+async def test_two_gates_may_open_an_empty_database_at_once(url: str) -> None:
+    """One of them makes the tables, the other waits for it."""
+    gates = [Database(url) for _ in range(4)]
+    await asyncio.gather(*(each.open() for each in gates))
+    counts = [await each.read(lambda tx: tx.objects.n_unjudged()) for each in gates]
+    for each in gates:
+        await each.close()
+
+    assert [0] * 4 == counts
+
+
+async def test_no_text_holds_nul(database: Database, make_received: MakeReceived) -> None:
+    """PostgreSQL takes none: it is left out of what is kept and of what is asked for."""
+    await database.write(_keep(make_received("1.2\0", calling_ae="CART\0")))
+    found = await database.read(lambda tx: tx.objects.current("1.\0" + "2"))
+
+    assert found is not None
+    assert ("1.2", "CART") == (
+        found.received.sop_instance_uid,
+        found.received.provenance.calling_ae,
+    )
 
 
 async def test_a_closed_database_refuses(url: str, make_received: MakeReceived) -> None:
@@ -222,9 +273,9 @@ async def test_a_migration_killed_half_way_leaves_nothing(
         patch.setattr("alembic.operations.base.Operations.create_index", fail)
         with pytest.raises(KeyboardInterrupt):
             await _open_in_this_thread(url)
-    connection = sqlite3.connect(path_of(url))
-    tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    connection.close()
+    engine = create_engine(url)
+    tables = inspect(engine).get_table_names()
+    engine.dispose()
 
     assert [] == tables
     database = Database(url)
@@ -233,7 +284,8 @@ async def test_a_migration_killed_half_way_leaves_nothing(
 
 
 async def _open_in_this_thread(url: str) -> None:
-    path_of(url).parent.mkdir(parents=True)
+    if path := database_file(url):
+        path.parent.mkdir(parents=True)
     engine = make_writer_engine(url)
     try:
         migrate(engine)
@@ -245,6 +297,6 @@ def _keep(received: ReceivedInstance) -> Callable[[Transaction], object]:
     return lambda tx: tx.objects.keep(received)
 
 
-def _execute(tx: Transaction, sql: str) -> int:
+def _execute(tx: Transaction, sql: str) -> Any:
     row = tx._connection.exec_driver_sql(sql).first()
     return row[0] if row else 0

@@ -1,8 +1,9 @@
-"""Column types: datetimes that are always aware and UTC, and an id that counts up everywhere."""
+"""Column types that mean the same in every database: times, texts, and an id that counts up."""
 
 from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy import Text as DatabaseText
 from sqlalchemy.types import TypeDecorator
 
 CountingId = BigInteger().with_variant(Integer(), "sqlite")
@@ -28,3 +29,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Text(TypeDecorator[str]):
+    """A text of any length without NUL, which PostgreSQL keeps in none and looks up in none."""
+
+    impl = DatabaseText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Leave out NUL: a sender or a caller may put it anywhere."""
+        return None if value is None else value.replace("\0", "")

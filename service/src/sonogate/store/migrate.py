@@ -9,6 +9,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine
 
+from sonogate.store.dialects import hold_schema
+
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -21,5 +23,6 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with engine.begin() as connection:
+        hold_schema(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -96,8 +96,8 @@ def to_header(row: Any) -> Header:
 
 
 def header_columns(header: Header) -> dict[str, object]:
-    """Return the columns that a header fills; PostgreSQL keeps no NUL in a text."""
-    columns: dict[str, object] = {
+    """Return the columns that a header fills."""
+    return {
         "series_instance_uid": header.series_instance_uid,
         "accession_number": header.accession_number,
         "acquired_at": header.acquired_at,
@@ -109,10 +109,6 @@ def header_columns(header: Header) -> dict[str, object]:
         "view": header.view,
         "instance_number": _bounded(header.instance_number),
         "n_frames": _bounded(header.n_frames),
-    }
-    return {
-        name: value.replace("\0", "") if isinstance(value, str) else value
-        for name, value in columns.items()
     }
 
 

@@ -13,11 +13,10 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from sonogate.store.columns import CountingId, UtcDateTime
+from sonogate.store.columns import CountingId, Text, UtcDateTime
 
 metadata = MetaData(
     naming_convention={

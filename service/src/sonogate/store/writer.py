@@ -58,7 +58,6 @@ class GroupWriter(threading.Thread):
         self._answered = answered
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._stopping = False
-        self._connection: Connection | None = None
         self.n_commits = 0
 
     def submit(self, request: Request) -> None:
@@ -74,7 +73,6 @@ class GroupWriter(threading.Thread):
         while batch := self._next_batch():
             last_event_id = self._commit(batch)
             self._answered(batch, last_event_id)
-        self._drop_connection()
 
     def _next_batch(self) -> list[Request]:
         batch: list[Request] = []
@@ -92,35 +90,37 @@ class GroupWriter(threading.Thread):
     def _commit(self, batch: list[Request]) -> int | None:
         """Run and commit a batch; return the last event id written, if any."""
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            connection = self._connection
-            with connection.begin() as whole:
-                transaction = Transaction(connection)
-                if len(batch) == 1:
-                    _perform_alone(batch[0], whole, transaction)
-                else:
-                    for request in batch:
-                        _perform(request, connection, transaction)
+            with self._engine.connect() as connection:
+                last_event_id = _commit_over(connection, batch)
         except Exception as error:  # noqa: BLE001 - boundary: the writer outlives every failure
-            self._refuse(batch, error)
+            _refuse(batch, error)
             return None
         self.n_commits += 1
-        return transaction.events.last_appended
+        return last_event_id
 
-    def _refuse(self, batch: list[Request], error: Exception) -> None:
-        """Nothing of the batch is durable: tell every caller, and start afresh."""
-        for request in batch:
-            if request.error is None:
-                request.error = SpoolWriteError(f"The database refused the write: {_cause(error)}")
-                request.error.__cause__ = error
-        self._drop_connection()
 
-    def _drop_connection(self) -> None:
-        if self._connection is not None:
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+def _commit_over(connection: Connection, batch: list[Request]) -> int | None:
+    """Run and commit a batch; a connection that failed is not used again."""
+    try:
+        with connection.begin() as whole:
+            transaction = Transaction(connection)
+            if len(batch) == 1:
+                _perform_alone(batch[0], whole, transaction)
+            else:
+                for request in batch:
+                    _perform(request, connection, transaction)
+    except Exception:
+        connection.invalidate()
+        raise
+    return transaction.events.last_appended
+
+
+def _refuse(batch: list[Request], error: Exception) -> None:
+    """Nothing of the batch is durable: tell every caller."""
+    for request in batch:
+        if request.error is None:
+            request.error = SpoolWriteError(f"The database refused the write: {_cause(error)}")
+            request.error.__cause__ = error
 
 
 def _perform_alone(request: Request, whole: RootTransaction, transaction: Transaction) -> None:
