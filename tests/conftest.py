@@ -2,10 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres_server import Postgres
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL_FOLDERS = "/usr/bin:/usr/sbin:/usr/local/bin"
@@ -30,6 +36,37 @@ def need_tool() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Postgres]":
+    """A PostgreSQL cluster for this run of the tests."""
+    if find_spec("psycopg") is None:
+        skip_or_fail("psycopg is not installed; pip install 'sonogate[postgres]'")
+    from tests import postgres_server
+
+    if reason := postgres_server.missing():
+        skip_or_fail(reason)
+    with postgres_server.running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: "Postgres") -> Iterator[str]:
+    """The URL of an empty PostgreSQL database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that is not there yet; a test that asks for it runs on each kind."""
+    if request.param == "postgresql":
+        postgres_url: str = request.getfixturevalue("postgres_url")
+        return postgres_url
+    return f"sqlite:///{tmp_path / 'state' / 'sonogate.db'}"
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
-"""A real SQLite file per test, and objects to keep in it."""
+"""A real database per test, and objects to keep in it."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,8 @@ START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    """The URL of a database that is not there yet, in a folder that is not there yet."""
-    return f"sqlite:///{tmp_path / 'state' / 'sonogate.db'}"
-
-
-@pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    """An open database on a real file."""
+    """An open database: SQLite, then PostgreSQL."""
     database = Database(url)
     await database.open()
     yield database

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,9 +151,9 @@ class Clinic:
 
 
 @pytest.fixture
-async def clinic(tmp_path: Path) -> AsyncIterator[Clinic]:
-    """A clinic over a real SQLite file."""
-    database = Database(f"sqlite:///{tmp_path / 'sonogate.db'}")
+async def clinic(url: str) -> AsyncIterator[Clinic]:
+    """A clinic over a real database: SQLite, then PostgreSQL."""
+    database = Database(url)
     await database.open()
     yield Clinic(database)
     await database.close()
