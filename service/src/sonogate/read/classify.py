@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sonogate.domain.instance import Header
 from sonogate.errors import NotApplicableError
 from sonogate.read.overlay import Overlay
+from sonogate.read.traces import Trace
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 ULTRASOUND = frozenset(
@@ -109,6 +110,21 @@ def check_page(luma: NDArray[np.uint8], overlay: Overlay, *, sector_found: bool)
     paper = int(counts[64:].max()) > PAPER_SHARE * luma.size
     if paper or (not sector_found and overlay.n_letters >= PAGE_GLYPHS):
         raise NotApplicableError("report_page")
+
+
+def check_trace(trace: Trace, scan_mask: NDArray[np.bool_]) -> None:
+    """Refuse a trace over time that is as large as the tissue beside it, as `b_mode_regions` does.
+
+    Args:
+        trace: as it was found; its rectangle is no evidence for the scan.
+        scan_mask: (height, width); all of it where nothing but the trace is seen.
+
+    Raises:
+        NotApplicableError: spectral_doppler or m_mode.
+    """
+    traced = trace.mask(scan_mask.shape)
+    if scan_mask.all() or traced.sum() >= (scan_mask & ~traced).sum():
+        raise NotApplicableError(trace.code)
 
 
 def check_colour(luma: NDArray[np.uint8], scan_mask: NDArray[np.bool_], overlay: Overlay) -> None:

@@ -46,6 +46,16 @@ class Overlay:
         plain: Mask = self.mask & ~kept
         return plain
 
+    def with_furniture(self, found: Mask) -> "Overlay":
+        """Return the same with one more part that is not echo, whatever was seen in it."""
+        return Overlay(
+            mask=self.mask | found,
+            flow=self.flow & ~found,
+            colour_boxes=self.colour_boxes & ~found,
+            crosses=self.crosses & ~found,
+            n_letters=self.n_letters,
+        )
+
 
 def coloured(picture: NDArray[np.uint8]) -> Mask:
     """Return where an RGB picture is saturated; nowhere if it is grey or a tinted grey map.

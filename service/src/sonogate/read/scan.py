@@ -9,10 +9,11 @@ from PIL import Image
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
-from sonogate.read.classify import check_colour, check_page, check_size
+from sonogate.read.classify import check_colour, check_page, check_size, check_trace
 from sonogate.read.colour import Picture, luma_of
 from sonogate.read.overlay import Overlay, coloured, find_overlay
 from sonogate.read.sector import find_sector
+from sonogate.read.traces import find_trace
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -73,12 +74,13 @@ def assemble(
         header: of the object.
 
     Raises:
-        NotApplicableError: a page, colour Doppler only, or too small.
+        NotApplicableError: a trace, a page, colour Doppler only, or too small.
     """
     frames = np.stack([luma_of(picture) for picture in pictures])
     colour = np.logical_or.reduce([coloured(picture) for picture in pictures])
     by = _analysis_reduction(frames.shape[1:])
-    seen = _see(_reduced(frames, by), colour[::by, ::by], scene.reduced(scene.reduce * by))
+    first = pictures[0][::by, ::by]
+    seen = _see(_reduced(frames, by), colour[::by, ::by], first, scene.reduced(scene.reduce * by))
     return FrameStack(
         frames=frames,
         scan_mask=_enlarged(seen.scan, by, frames.shape[1:]),
@@ -98,11 +100,16 @@ class _Seen:
     has_calipers: bool
 
 
-def _see(frames: NDArray[np.uint8], colour: Mask, scene: Scene) -> _Seen:
+def _see(frames: NDArray[np.uint8], colour: Mask, first: Picture, scene: Scene) -> _Seen:
     """Find scan and furniture, and refuse what is no B-mode image."""
     overlay = find_overlay(frames.min(axis=0), frames[0], colour, scene.screen_side)
     brightest = frames.max(axis=0)
+    trace = None if scene.images else find_trace(frames[0], first)
+    if trace is not None:
+        overlay = overlay.with_furniture(trace.mask(brightest.shape))
     mask = _scan(brightest, overlay, scene)
+    if trace is not None:
+        check_trace(trace, mask)
     check_size(mask, scene.reduce)
     if not scene.images:
         check_page(brightest, overlay, sector_found=not mask.all())
