@@ -2,15 +2,22 @@
 
 import hashlib
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.uid import JPEGBaseline8Bit, RLELossless
 from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.sop_class import Verification
 
+from sonogate.demo import sender
+from sonogate.demo.checkpoint import Checkpoint
 from sonogate.demo.exam import Coding, Shot, make_exam
 from sonogate.demo.objects import find_objects
 from sonogate.demo.sender import Peer, SendError, echo, send_study
@@ -137,3 +144,42 @@ def test_nobody_there_is_one_plain_sentence() -> None:
 def test_echo_is_answered(scp: Scp) -> None:
     """A C-ECHO against a running SCP takes some time and no error."""
     assert 0 < echo(scp.peer)
+
+
+def slowed(wait: Callable[..., bool]) -> Callable[..., bool]:
+    """Let a client's thread be interrupted where it has just passed its checkpoint."""
+
+    def slow(event: threading.Event, timeout: float | None = None) -> bool:
+        passed = wait(event, timeout)
+        thread = threading.current_thread()
+        if isinstance(thread, Association) and thread.is_requestor:
+            time.sleep(0.2)
+        return passed
+
+    return slow
+
+
+def late(get_msg: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a sender be interrupted between its last byte and its waiting for the answer."""
+
+    def get(provider: DIMSEServiceProvider, **how: Any) -> Any:
+        if provider.assoc.is_requestor and how["block"]:
+            time.sleep(0.4)
+        return get_msg(provider, **how)
+
+    return get
+
+
+def test_a_fast_answer_is_not_lost_on_a_slow_machine(
+    scp: Scp, exam_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client's own thread, just past its checkpoint, must not take the sender's answer."""
+    for event in (threading.Event, Checkpoint):
+        monkeypatch.setattr(event, "wait", slowed(event.wait))
+    monkeypatch.setattr(DIMSEServiceProvider, "get_msg", late(DIMSEServiceProvider.get_msg))
+    monkeypatch.setattr(sender, "ANSWER_SECONDS", 3.0)
+    files = find_objects([exam_folder]).files
+    files = [file for file in files if file.transfer_syntax_uid == JPEGBaseline8Bit]
+    sent = send_study(files * 4, scp.peer)
+
+    assert [True] * len(sent) == [each.is_kept for each in sent]

@@ -15,6 +15,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.sop_class import Verification
 
+from sonogate.demo.checkpoint import hold_answers
 from sonogate.demo.objects import DicomFile
 from sonogate.errors import GateError
 
@@ -146,6 +147,7 @@ def _association(peer: Peer, contexts: list[PresentationContext]) -> Iterator[As
         raise SendError(
             f"{peer} {refused}; check host, port and AE title, and that it admits {peer.calling_ae}"
         )
+    hold_answers(association)
     try:
         with _bytes_as_they_are():
             yield association
