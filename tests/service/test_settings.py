@@ -85,7 +85,7 @@ def test_every_wrong_setting_is_named_with_line_and_remedy(tmp_path: Path) -> No
         ("[listner]\nport = 1\n", 1, "did you mean listener?"),
         ('ae_title = "X"\n', 1, "did you mean listener.ae_title?"),
         ('[[webhooks]]\nurl = "http://a"\nsecrt = "b"\n', 3, "did you mean webhooks.secret?"),
-        ("[store]\nzzzz = 1\n", 2, "here there are: url"),
+        ("[store]\nzzzz = 1\n", 2, "here there are: url, event_days"),
     ],
 )
 def test_an_unknown_key_suggests_the_nearest_known_one(

@@ -1,4 +1,4 @@
-"""What the gate does on the side: settle studies, keep gauges true, let old pixels go."""
+"""What the gate does on the side: settle studies, set gauges, let old pixels and events go."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -39,6 +39,7 @@ class Housekeeping:
             tasks.create_task(self._every(BEAT_SECONDS, self.settle))
             tasks.create_task(self._every(BEAT_SECONDS, self.set_gauges))
             tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.let_go))
+            tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.prune_events))
 
     async def settle(self) -> None:
         """Move studies that went quiet."""
@@ -83,6 +84,17 @@ class Housekeeping:
             await asyncio.to_thread(self.spool.drop, live)
         kept_bytes = await self.database.read(lambda tx: tx.spooled_bytes.total())
         self.metrics.spool_used_bytes.set(kept_bytes)
+
+    async def prune_events(self) -> None:
+        """Remove old events, a few in each commit, so that no verdict waits for it."""
+        now = datetime.now(UTC)
+        days, retention_days = self.settings.store.event_days, self.settings.spool.retention_days
+        below_id = await self.database.read(lambda tx: retention.first_event_to_keep(tx, now, days))
+        n_pruned = 1
+        while n_pruned:
+            n_pruned = await self.database.write(
+                lambda tx: retention.prune_events(tx, below_id, now, retention_days)
+            )
 
     def _remove(self, expired: Sequence[ReceivedInstance]) -> list[str]:
         """Remove the bytes of objects; return the ids of those that are gone."""

@@ -177,6 +177,7 @@ class FakeFeed:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.n_pruned = 0
         self.grown = asyncio.Event()
 
     def add(self, kind: str = "verdict", **body: Any) -> Event:
@@ -196,6 +197,10 @@ class FakeFeed:
     async def after(self, event_id: int, limit: int = 500) -> list[Event]:
         """Return the next events."""
         return self.events[event_id : event_id + limit]
+
+    async def pruned_to(self) -> int:
+        """Return the newest id that is gone."""
+        return self.n_pruned
 
     async def wait(self, event_id: int, timeout_seconds: float) -> None:
         """Wait for growth."""

@@ -119,6 +119,20 @@ async def test_an_id_of_another_database_starts_anew(door: Door, port: int) -> N
     assert [2] == fresh
 
 
+@pytest.mark.parametrize(("asked", "told"), [("2", (True, 5)), ("3", (False, 3))])
+async def test_an_id_before_what_was_pruned_starts_anew(
+    door: Door, port: int, asked: str, told: tuple[bool, int]
+) -> None:
+    """Who saw all that is gone resumes; who missed some of it is told to read anew."""
+    for _ in range(5):
+        door.feed.add()
+    door.feed.n_pruned = 3
+    async with following(port, **{"Last-Event-ID": asked}) as stream:
+        _, hello = await anext(stream)
+
+    assert told == (hello["reset"], hello["last_event_id"])
+
+
 @pytest.mark.parametrize("text", ["x", "-1", "1.5", "9" * 30, "١"])
 async def test_an_id_that_is_none_is_refused(client: httpx.AsyncClient, text: str) -> None:
     """Never a fault, never a guess."""

@@ -93,6 +93,10 @@ class EventLog(Protocol):
         """Return the id of the latest event; 0 if there is none."""
         ...
 
+    async def pruned_to(self) -> int:
+        """Return the newest id that is gone; nobody can resume after an earlier one."""
+        ...
+
     def notify(self) -> None:
         """Wake those who wait."""
         ...

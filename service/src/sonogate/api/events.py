@@ -1,7 +1,8 @@
 """GET /v1/events: everything that happens, live, as server-sent events.
 
 Each stream walks the durable event log by id, a page at a time, and waits only at its end. So a
-client that comes back with its last id misses nothing, a slow one costs no memory, and there is no
+client that comes back with its last id misses nothing, or is told to read anew where the log was
+pruned meanwhile; a slow one costs no memory, and there is no
 seam between catching up and living on.
 """
 
@@ -74,7 +75,8 @@ async def _growth(ports: ApiPorts, event_id: int) -> None:
 
 async def _stream(ports: ApiPorts, asked: int | None) -> AsyncIterator[ServerSentEvent]:
     newest = await ports.events.last_id()
-    reset = asked is not None and asked > newest  # another database: the client has to read anew
+    pruned_to = await ports.events.pruned_to()
+    reset = asked is not None and not pruned_to <= asked <= newest  # too old, or another database
     position = newest if asked is None or reset else asked
     yield _hello(position, reset=reset)
     while not ports.closing.is_set():
@@ -120,8 +122,9 @@ async def follow_events(
 
     First comes `hello` with the id the stream starts after: read the state you need after it, and
     nothing is missed. Without an id the stream starts from now. `reset: true` in `hello` says that
-    the id asked for is not of this database. A comment comes every 5 seconds, so that silence means
-    a lost connection.
+    what came after the id asked for is gone, or that the id is not of this database: the stream
+    starts from now, and state has to be read anew. A comment comes every 5 seconds, so that
+    silence means a lost connection.
     """
     asked = _number(last_event_id_header)
     asked = _number(last_event_id) if asked is None else asked

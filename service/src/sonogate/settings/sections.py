@@ -128,6 +128,9 @@ class StoreSettings(Section):
         default=None, examples=["postgresql+psycopg://sonogate:password@db/sonogate"]
     )
     """SQLAlchemy URL; default: an SQLite file in data_dir."""
+    event_days: Annotated[float, Field(ge=1)] = 30.0
+    """Events go after this time, but never while a receiver is owed one, nor before the pixel bytes
+    that wait for it; verdicts and audit stay."""
 
 
 class ScoringSettings(Section):

@@ -156,6 +156,12 @@ events = Table(
     sqlite_autoincrement=True,  # an id, once seen by a reader, is never given again
 )
 
+pruned_events = Table(
+    "pruned_events",
+    metadata,
+    Column("up_to_id", CountingId, primary_key=True, autoincrement=False),  # one row, or none
+)
+
 deliveries = Table(
     "deliveries",
     metadata,

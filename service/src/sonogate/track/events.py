@@ -27,6 +27,10 @@ class EventFeed:
         """Return the id of the latest event; 0 if there is none."""
         return await self._database.read(lambda tx: tx.events.last_id())
 
+    async def pruned_to(self) -> int:
+        """Return the newest id that is gone; nobody can resume after an earlier one."""
+        return await self._database.read(lambda tx: tx.events.pruned_to())
+
     async def wait(self, event_id: int, timeout_seconds: float) -> None:
         """Return when there may be events after an id, or after the time-out."""
         if self._newest > event_id:
