@@ -11,7 +11,7 @@ from sonogate.domain.instance import ReceivedInstance
 from sonogate.domain.job import Examination, Job, Outcome
 from sonogate.domain.ports import Examiner
 from sonogate.domain.verdict import Seconds, Status, Verdict
-from sonogate.errors import DeadlineError, UnscorableError, WorkerCrashError
+from sonogate.errors import DeadlineError, ModelError, UnscorableError, WorkerCrashError
 from sonogate.judge.policy import Policy
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
@@ -106,7 +106,11 @@ class Pipeline:
         """Carry one claimed object to its recorded verdict."""
         received = claimed.received
         queued = seconds_since(received.provenance.received_at)
-        examination = await self._examine(received)
+        try:
+            examination = await self._examine(received)
+        except ModelError:  # not the object's fault: it need not wait for the end of its lease
+            await self.database.write(lambda tx: tx.objects.release(received.object_id))
+            raise
         verdict = self._verdict(examination, received, queued)
         recording = time.perf_counter()
         recorded = await self.database.write(

@@ -23,6 +23,9 @@ START = (
 """Confinement comes before the imports that start threads."""
 
 START_SECONDS = 120.0
+HIRE_PAUSES_SECONDS = (0.2, 1.0)
+"""Pauses between tries to replace a worker; what killed one that was starting may have passed."""
+NOT_STARTED = "a scoring worker did not start; run: sonogate doctor"
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HOME")
 
 log = get_logger()
@@ -48,26 +51,17 @@ class Worker:
         Raises:
             ModelError: it ended before its greeting; its words are in the message.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-c",
-            START,
-            settings.model_dump_json(),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE,
-            env=worker_environment(os.environ),
-        )
+        process = await spawn(settings)
         try:
             async with asyncio.timeout(START_SECONDS):
-                body = await receive(process)
-        except (WorkerCrashError, TimeoutError) as error:
+                greeting = wire.GREETING.validate_json(await receive(process))
+        except (WorkerCrashError, TimeoutError, ValidationError) as error:
             said = await last_words(process)
-            raise ModelError(
-                said or "a scoring worker did not start; run: sonogate doctor"
-            ) from error
-        return cls(process, wire.GREETING.validate_json(body))
+            raise ModelError(said or NOT_STARTED) from error
+        except asyncio.CancelledError:
+            await last_words(process)
+            raise
+        return cls(process, greeting)
 
     async def examine(self, job: Job) -> Examination:
         """Send the job and wait for its examination."""
@@ -89,6 +83,28 @@ class Worker:
         if self.process.returncode is None:
             self.process.kill()
         await self.process.communicate()
+
+
+async def spawn(settings: ScoringSettings) -> Process:
+    """Start a worker's process.
+
+    Raises:
+        ModelError: the system starts no more processes.
+    """
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-c",
+            START,
+            settings.model_dump_json(),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            env=worker_environment(os.environ),
+        )
+    except OSError as error:
+        raise ModelError(f"{NOT_STARTED} ({error.strerror})") from error
 
 
 async def receive(process: Process) -> bytes:
@@ -147,6 +163,7 @@ class WorkerPool:
         Raises:
             WorkerCrashError: the worker ended; it has been replaced.
             DeadlineError: the worker was still busy; it has been replaced.
+            ModelError: none is left, and several in a row did not start.
         """
         worker = await self._take()
         try:
@@ -173,11 +190,21 @@ class WorkerPool:
         worker = await self._idle.get()
         if worker is None:
             try:
-                return await self._hire()
+                return await self._replace()
             except BaseException:
                 self._idle.put_nowait(None)
                 raise
         return worker
+
+    async def _replace(self) -> Worker:
+        """Hire; again after a pause if the new worker died while it started."""
+        for attempt, pause in enumerate(HIRE_PAUSES_SECONDS, 1):
+            try:
+                return await self._hire()
+            except ModelError:
+                log.warning("worker did not start", attempt=attempt)
+                await asyncio.sleep(pause)
+        return await self._hire()
 
     async def _hire(self) -> Worker:
         worker = await Worker.start(self.settings)
