@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
 from sonogate.cli import main
@@ -168,6 +168,59 @@ def test_a_line_drawn_over_tissue_is_no_baseline() -> None:
     ImageDraw.Draw(image).line((40, 200, scan.shape[1] - 40, 200), fill=230)
 
     assert [None, None] == [found(above), found(np.asarray(image))]
+
+
+@pytest.mark.parametrize(("paper", "ink"), [(0, 255), (255, 0)])
+def test_a_table_is_a_report_and_no_trace(paper: int, ink: int, tmp_path: Path) -> None:
+    """Its rules stand as still as a chest wall, and between them lie letters."""
+    image = Image.new("L", (640, 480), paper)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(16)
+    for y in range(20, 440, 40):
+        pen.text((30, y), "Aorta diameter 3.3 cm   mean 3.1  LVEF 55 %", fill=ink, font=font)
+        pen.line((20, y + 28, 620, y + 28), fill=ink)
+    path = tmp_path / "page.png"
+    image.save(path)
+
+    assert "report_page" == reason(path, MediaType.PNG)
+
+
+@pytest.mark.parametrize("views", [("liver", "kidney"), ("heart", "heart"), ("muscle", "muscle")])
+def test_two_pictures_side_by_side_are_judged(views: tuple[str, str], tmp_path: Path) -> None:
+    """A dual screen, also of one picture twice, is tissue on both sides."""
+    left, right = (make_scan(VIEWS[view], seed=1).picture for view in views)
+    width = left.shape[1] + right.shape[1] + 20
+    dual = np.zeros((600, width), np.uint8)
+    dual[80 : 80 + len(left), : left.shape[1]] = left
+    dual[80 : 80 + len(right), -right.shape[1] :] = right
+    path = tmp_path / "dual.png"
+    Image.fromarray(dual).save(path)
+
+    assert reason(path, MediaType.PNG) is None
+
+
+@pytest.mark.parametrize("view", ["liver", "heart", "carotid"])
+def test_a_screenshot_of_flow_alone_is_not_judged(view: str, tmp_path: Path) -> None:
+    """Colour over the whole scan leaves nothing to grade; a colour box leaves enough."""
+    scan = make_scan(VIEWS[view], seed=1).picture
+    height, width = scan.shape
+    speed = gaussian_filter(np.random.default_rng(0).standard_normal(scan.shape), 12)[..., None]
+    shade = np.abs(speed) / np.abs(speed).max()
+    toward, away = (
+        (90 + 160 * shade, 200 * shade, 0 * shade),
+        (0 * shade, 120 * shade, 90 + 160 * shade),
+    )
+    flow = np.where(speed > 0, np.dstack(toward), np.dstack(away)).astype(np.uint8)
+    grey = np.repeat(scan[..., None], 3, axis=2)
+    box = np.zeros(scan.shape, np.bool_)
+    box[height // 3 : height // 2, width // 3 : width // 2] = True
+    reasons = []
+    for number, where in enumerate((scan > 8, box)):
+        path = tmp_path / f"{number}.png"
+        screen = np.pad(np.where(where[..., None], flow, grey), ((60, 60), (60, 60), (0, 0)))
+        Image.fromarray(screen).save(path)
+        reasons.append(reason(path, MediaType.PNG))
+
+    assert ["colour_doppler_only", None] == reasons
 
 
 @pytest.mark.slow

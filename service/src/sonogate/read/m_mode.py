@@ -34,6 +34,8 @@ GAP = 0.2
 RENEWED = 0.3
 #: Part of the lit tiles that renew themselves, at least.
 LEAST_RENEWED = 0.18
+#: Part of a page that its paper takes, in one grey level; the rules of its tables stand still too.
+PAPER_SHARE = 0.5
 LIT = 12
 N_TILES = 12
 
@@ -67,7 +69,8 @@ def find_m_mode(luma: Luma, parts: Floats) -> Box | None:
     height = bottom - int(rows[0])
     if height < LEAST_HEIGHT * len(luma) or len(rows) < LEAST_STILL * height:
         return None
-    if _renewed(echoes[rows[0] : bottom], len(luma)) < LEAST_RENEWED:
+    strip = echoes[rows[0] : bottom]
+    if _commonest(strip) > PAPER_SHARE or _renewed(strip, len(luma)) < LEAST_RENEWED:
         return None
     return np.s_[int(rows[0]) : bottom, columns]
 
@@ -109,6 +112,11 @@ def _together(rows: NDArray[np.intp], gap: int) -> NDArray[np.intp]:
 def _last_lit(echoes: Luma) -> int:
     rows = np.flatnonzero((echoes[:, ::2] > LIT).mean(axis=1) > 0.2)
     return int(rows[-1]) + 1 if len(rows) else 0
+
+
+def _commonest(echoes: Luma) -> float:
+    """Return the part that the most frequent grey level takes."""
+    return float(np.bincount(echoes.ravel(), minlength=256).max() / echoes.size)
 
 
 def _renewed(echoes: Luma, height: int) -> float:

@@ -28,11 +28,15 @@ OTHER_LEVEL, UNEVEN = 24.0, 2.5
 #: Thickest line in parts of the picture's height (then one in 160 pixels, at least 3).
 THICKNESS = 160
 #: A spectrum's baseline is not at the picture's edge, where a scan's skin line is.
-LEAST_MARGIN = 0.03
+LEAST_MARGIN = 0.05
+#: The ground of a spectrum is black, or dark with noise.
+BRIGHTEST_GROUND = 80.0
 #: Levels between a spectrum and its ground, to be seen at all.
 LEAST_CONTRAST = 20.0
 #: Rows at the baseline that the wall filter may have emptied, in parts of the picture's height.
 WALL_FILTER = 1 / 50
+#: Height of the envelope at its peaks, in parts of the picture's: of less, nothing is sure.
+LEAST_ENVELOPE = 0.08
 #: Part of the columns that carry flow at least: ejection through a valve takes a third of a beat.
 LEAST_FLOWING = 0.25
 #: Flow pulsates: between the columns' 10th and 90th percentile lies this part of the envelope.
@@ -141,7 +145,7 @@ def _spectrum_on(luma: Luma, line: Line) -> Box | None:
     above, below = (_side(rows, threshold, skipped) for rows in (up, down))
     main, other = (above, below) if above.flow >= below.flow else (below, above)
     highest = int(np.percentile(np.maximum(main.envelope, other.envelope), 97))
-    if highest < 3 * skipped or not _is_flow(main, other, highest, skipped):
+    if highest < LEAST_ENVELOPE * len(luma) or not _is_flow(main, other, highest, skipped):
         return None
     filled = (
         slice(max(0, line.top - highest), line.top - skipped)
@@ -166,7 +170,7 @@ def _threshold(up: Floats, down: Floats, skipped: int, near: int) -> float | Non
         return None
     ground = min(float(np.median(side)) for side in sides)
     flow = max(float(np.percentile(side, 97)) for side in sides)
-    if flow - ground < LEAST_CONTRAST:
+    if ground > BRIGHTEST_GROUND or flow - ground < LEAST_CONTRAST:
         return None
     return ground + max(12.0, 0.3 * (flow - ground))
 
