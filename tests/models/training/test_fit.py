@@ -56,7 +56,7 @@ def test_a_fit_is_repeatable_and_its_model_agrees_with_the_reference(tmp_path: P
 
 def test_the_graph_is_the_reference_on_noise(tmp_path: Path) -> None:
     """Random pixels under a random mask: every output agrees."""
-    export = pytest.importorskip("sonoquality.export").export
+    export = pytest.importorskip("sonoquality.export.dct").export
     from sonoquality.metrics import baselines, manifold
     from sonoquality.session import open_session
     from sonoquality.zoo import PARENT_FILE, default_zoo

@@ -12,7 +12,7 @@ import numpy as np
 from sonoquality import golden
 from sonoquality.arrays import Floats, Luma, Mask
 from sonoquality.card import Anchors, ModelCard
-from sonoquality.export import export
+from sonoquality.export.dct import export
 from sonoquality.metrics import manifold as manifolds
 from sonoquality.metrics import reference
 from sonoquality.metrics.baselines import token_features, window_features

@@ -3,7 +3,7 @@
 Per block: log energy in 15 bands of its DCT (5 radial x 3 orientations), mean, standard deviation,
 share below .02 and share above .98 (SCIENCE.md §8). Pixels outside the mask take no part: they are
 set to the block's own mean, and energies are taken per pixel that counts. This is the reference;
-`sonoquality.export` writes the same computation as a graph.
+`sonoquality.export.dct` writes the same computation as a graph.
 """
 
 from itertools import pairwise

@@ -1,58 +1,21 @@
 """Write the features of `metrics.baselines` and two manifolds as one ONNX graph. Needs `onnx`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 from scipy import fft
 
+from sonoquality.export.graph import Graph, model_of
 from sonoquality.metrics import baselines as features
 from sonoquality.metrics.manifold import Manifold
 
-OPSET = 17
-IR_VERSION = 9
 PIXELS = features.BLOCK**2
 SIDE = features.WINDOW
-
-
-class Graph:
-    """A growing list of nodes; every method returns the name of what it computes."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def constant(self, value: object, dtype: type = np.float32) -> str:
-        """Add a tensor of fixed numbers."""
-        name = f"c{len(self.constants)}"
-        array: NDArray[Any] = np.ascontiguousarray(np.asarray(value, dtype=dtype))
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        """Add one node with one output."""
-        name = output or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
-        return name
-
-    def sum(self, x: str, *axes: int, keep: bool = True) -> str:
-        """Sum over axes."""
-        return self.add("ReduceSum", x, self.constant(axes, np.int64), keepdims=int(keep))
-
-    def reshape(self, x: str, *shape: int) -> str:
-        """Give another shape; 0 keeps the batch axis."""
-        return self.add("Reshape", x, self.constant(shape, np.int64))
-
-    def at_least(self, x: str, low: float) -> str:
-        """Clip from below."""
-        return self.add("Max", x, self.constant(low))
-
-    def scaled(self, x: str, factor: object) -> str:
-        """Multiply by fixed numbers."""
-        return self.add("Mul", x, self.constant(factor))
 
 
 def export(path: Path, window: Manifold, block: Manifold) -> None:
@@ -63,12 +26,12 @@ def export(path: Path, window: Manifold, block: Manifold) -> None:
     (n, 14, 14), 0 where a block does not count, and `block_counts` (n,): blocks that count.
     """
     g = Graph()
-    fine, fine_counts, coarse, coarse_counts = _scales(g)
-    pooled = g.add("Concat", _pool(g, fine, fine_counts), _pool(g, coarse, coarse_counts), axis=1)
-    energy = _energy(g, pooled, window)
+    scales = scales_of(g)
+    energy = _energy(g, window_features(g, scales), window)
     g.add("Identity", energy, output="energy")
     g.add("Identity", _robust(g, energy, window), output="badness")
-    tokens = _smooth(g, _side_by_side(g, fine, coarse), fine_counts)
+    tokens = block_features(g, scales)
+    fine_counts = scales.fine_counts
     token_badness = _robust(g, _energy(g, tokens, block), block)
     counted = g.add(
         "Mul",
@@ -88,15 +51,38 @@ MAP = (features.GRID, features.GRID)
 PIXELS_PER_MAP = features.GRID**2
 
 
-def _scales(g: Graph) -> tuple[str, str, str, str]:
-    """Return block features and counts at full and at half scale."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scales:
+    """Names of the block features at full and at half scale, and which blocks count."""
+
+    fine: str  #: (n, 196, 19)
+    fine_counts: str  #: (n, 196, 1), 1 or 0
+    coarse: str  #: (n, 49, 19)
+    coarse_counts: str  #: (n, 49, 1)
+
+
+def window_features(g: Graph, scales: Scales) -> str:
+    """Return (n, 38), as `baselines.window_features`."""
+    fine = _pool(g, scales.fine, scales.fine_counts)
+    return g.add("Concat", fine, _pool(g, scales.coarse, scales.coarse_counts), axis=1)
+
+
+def block_features(g: Graph, scales: Scales) -> str:
+    """Return (n * 196, 38), as `baselines.token_features`."""
+    return _smooth(g, _side_by_side(g, scales.fine, scales.coarse), scales.fine_counts)
+
+
+def scales_of(g: Graph) -> Scales:
+    """Measure the blocks of the inputs `windows` and `mask` at both scales."""
     fine, fine_counts = _block_features(g, "windows", "mask", features.GRID)
     area: dict[str, Any] = {"kernel_shape": [2, 2], "strides": [2, 2]}
     share = g.add("AveragePool", "mask", **area)
     masked = g.add("AveragePool", g.add("Mul", "windows", "mask"), **area)
     small = g.add("Div", masked, g.at_least(share, 0.25))
     coarse, coarse_counts = _block_features(g, small, share, features.GRID // 2)
-    return fine, fine_counts, coarse, coarse_counts
+    return Scales(
+        fine=fine, fine_counts=fine_counts, coarse=coarse, coarse_counts=coarse_counts
+    )
 
 
 def _blocks(g: Graph, image: str, grid: int) -> str:
@@ -200,26 +186,11 @@ def _robust(g: Graph, energy: str, manifold: Manifold) -> str:
 
 
 def _model(g: Graph) -> onnx.ModelProto:
-    image = ["n", 1, SIDE, SIDE]
+    image = ("n", 1, SIDE, SIDE)
     outputs = {
-        "energy": ["n"],
-        "badness": ["n"],
-        "block_badness": ["n", *MAP],
-        "block_counts": ["n"],
+        "energy": ("n",),
+        "badness": ("n",),
+        "block_badness": ("n", *MAP),
+        "block_counts": ("n",),
     }
-    graph = helper.make_graph(
-        g.nodes,
-        "dct_manifold",
-        [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, image)
-            for name in ("windows", "mask")
-        ],
-        [helper.make_tensor_value_info(k, TensorProto.FLOAT, v) for k, v in outputs.items()],
-        g.constants,
-    )
-    opset = helper.make_opsetid("", OPSET)
-    model = helper.make_model(
-        graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="sonoquality"
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return model_of(g, "dct_manifold", {"windows": image, "mask": image}, outputs)
