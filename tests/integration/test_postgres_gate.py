@@ -93,13 +93,15 @@ async def test_a_study_is_judged_and_closed(tmp_path: Path, postgres_url: str) -
 async def test_a_gate_outlives_a_restart_of_its_database(
     tmp_path: Path, postgres: "Postgres", postgres_url: str
 ) -> None:
-    """Objects are acknowledged while every connection is being cut; each has its verdict after."""
+    """Objects are acknowledged while connections are cut again and again; then each is judged."""
     study_uid = generate_uid()
     instances = [make_instance(seed=seed, study_uid=study_uid) for seed in range(6)]
     async with gate_over(tmp_path, postgres_url) as (gate, http):
-        for each in instances:
-            await push(gate, each)
-            postgres.cut(make_url(postgres_url).database or "")
+        pushing = asyncio.create_task(push(gate, *instances))
+        for _ in range(100):
+            await asyncio.to_thread(postgres.cut, make_url(postgres_url).database or "")
+            await asyncio.sleep(0.02)
+        await pushing
         study = await closed(http, study_uid)
 
     assert 6 == study["received"]
