@@ -122,7 +122,7 @@ def kill_at_random(served: Served, n_kills: int, pace: Pace) -> None:
 @pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
 )
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
     """What was acknowledged before a kill has a verdict after restart; each effect is one."""
     n_kills = int(os.environ.get("SONOGATE_KILLS", "20"))
