@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FROM ?=
 ONCE ?=
+ENCODER ?= .run/encoder/sonovit-a
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench kill-test power-cut-test evaluate fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench kill-test power-cut-test evaluate encoder-speed fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -72,6 +73,11 @@ fit: $(VENV)/.train ## fit the shipped manifold again from ../shared/data (train
 
 evaluate: $(VENV)/.train ## evaluate the shipped model; writes docs/results
 	@$(BIN)/sonoquality evaluate model --data ../shared/data --out docs/results
+
+encoder-speed: $(VENV)/.train ## export ENCODER (a training folder) and time it beside TinyUSFM; writes docs/results
+	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out scratch/encoder --data ../shared/data \
+	  --precision fp32 --precision fp16 --precision int8
+	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder scratch/encoder --out docs/results
 
 gpu-check: $(BIN)/python ## on a machine with a GPU: install [gpu] and run the tests that need it
 	@$(PIP) install -c constraints.txt -e '.[gpu]' --group test

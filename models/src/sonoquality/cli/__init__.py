@@ -10,7 +10,16 @@ from collections.abc import Sequence
 import typer
 
 from sonoquality.arrays import ShapeError
-from sonoquality.cli import comparing, degrading, evaluating, fitting, measuring, scoring, training
+from sonoquality.cli import (
+    comparing,
+    degrading,
+    evaluating,
+    exporting,
+    fitting,
+    measuring,
+    scoring,
+    training,
+)
 from sonoquality.errors import QualityError
 
 COMMANDS = (
@@ -23,7 +32,7 @@ COMMANDS = (
     fitting.fit,
     comparing.fit_niqe,
 )
-GROUPS = (("evaluate", evaluating.app), ("train", training.app))
+GROUPS = (("evaluate", evaluating.app), ("train", training.app), ("export", exporting.app))
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ultrasound quality models.")
 for _command in COMMANDS:

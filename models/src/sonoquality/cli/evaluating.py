@@ -9,7 +9,8 @@ from rich.progress import Progress, track
 
 from sonoquality.cli.encoders import load_encode, load_weights, room
 from sonoquality.cli.options import SHIPPED, Bars, Data, Entry, Out
-from sonoquality.results import pages, paper_parity
+from sonoquality.exported import read_record
+from sonoquality.results import encoder_speed, pages, paper_parity
 from sonoquality.results import restoration as restorations
 from sonoquality.zoo import default_zoo
 
@@ -60,6 +61,24 @@ def restoration(
     images = out.parent / "images"
     images.mkdir(exist_ok=True)
     compare.sheet(run).save(images / restorations.PICTURE, optimize=True)
+    pages.write_pages(out)
+
+
+@app.command("encoder-speed")
+def speed(
+    encoder: Annotated[Path, typer.Option(help="Folder of `sonoquality export encoder`.")],
+    out: Results,
+    *,
+    repeats: Annotated[int, typer.Option(min=3, help="Rounds over all graphs.")] = 40,
+    threads: Annotated[list[int], typer.Option(help="May be repeated.")] = [1],  # noqa: B006 - typer copies it
+) -> None:
+    """Time an exported encoder beside the bare TinyUSFM; writes CSVs and the pages."""
+    near = encoder_speed.near_of(read_record(encoder))
+    measuring = room("sonoquality.export.speed")
+    timed = [
+        row for n in threads for row in track(measuring.measure(encoder, repeats, n), "Timings")
+    ]
+    encoder_speed.write_csvs(out / pages.CSV_FOLDER, timed, near)
     pages.write_pages(out)
 
 

@@ -80,9 +80,7 @@ def scales_of(g: Graph) -> Scales:
     masked = g.add("AveragePool", g.add("Mul", "windows", "mask"), **area)
     small = g.add("Div", masked, g.at_least(share, 0.25))
     coarse, coarse_counts = _block_features(g, small, share, features.GRID // 2)
-    return Scales(
-        fine=fine, fine_counts=fine_counts, coarse=coarse, coarse_counts=coarse_counts
-    )
+    return Scales(fine=fine, fine_counts=fine_counts, coarse=coarse, coarse_counts=coarse_counts)
 
 
 def _blocks(g: Graph, image: str, grid: int) -> str:

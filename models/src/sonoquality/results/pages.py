@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sonoquality.results import paper_parity, restoration
+from sonoquality.results import encoder_speed, paper_parity, restoration
 
 CSV_FOLDER = "csv"
 Section = Callable[[Path], str]
@@ -30,7 +30,7 @@ PAGES: Mapping[str, Page] = {
 Every number below is read from a CSV in `csv/`, by
 
     sonoquality evaluate pages --out docs/results""",
-        sections=(paper_parity.nrq_section,),
+        sections=(paper_parity.nrq_section, encoder_speed.section),
     ),
     "ulpips.md": Page(
         head="""# uLPIPS: how far two pictures lie apart
