@@ -27,7 +27,7 @@ LOW: dict[str, Any] = {
     "findings": [
         Finding(
             code="poor_contact",
-            label="Poor contact",
+            label="Right half is dark from the skin down.",
             severity=0.9,
             region=FindingRegion(x=440, y=150, width=240, height=300),
         )
@@ -39,6 +39,14 @@ NOT_APPLICABLE: dict[str, Any] = {"status": "not_applicable", "reason": "A repor
 MakeGate = Callable[..., "PageGate"]
 KIND = "document.querySelector('.stage')?.dataset.kind"
 LIVE = "document.body.className === 'live'"
+
+
+SHADOW = Finding(
+    code="shadowed",
+    label="The left third lies in a shadow from a reflector above it",
+    severity=0.742,
+    region=FindingRegion(x=200, y=150, width=120, height=300),
+)
 
 
 def look(browser: Browser, name: str) -> None:
@@ -91,6 +99,27 @@ def test_the_worst_region_is_outlined_where_the_finding_says(
           return sides.every(Boolean) && !white(230, 125);
         })()"""
     )
+
+
+@pytest.mark.parametrize("band", ["low", "high"])
+def test_every_finding_has_its_sentence_and_its_action(
+    make_gate: MakeGate, browser: Browser, band: str
+) -> None:
+    """On a low the others stand below the worst; on a high all are notes, and nothing shouts."""
+    gate = make_gate()
+    facts = {"low": LOW, "high": HIGH}[band]
+    gate.arrive(fault="shadow", **facts | {"findings": [*facts.get("findings", []), SHADOW]})
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    shown = "document.querySelector('.notes').innerText"
+    notes = browser.wait_for(f"{LIVE} && {shown}.includes('angle') && {shown}")
+    loud = browser.evaluate("document.querySelectorAll('.action').length")
+    look(browser, f"notes-{band}")
+
+    assert SHADOW.label in notes
+    assert "Change the angle or slide to another window" in notes
+    assert LOW["findings"][0].label not in notes
+    assert (1 if band == "low" else 0) == loud
+    assert band == browser.evaluate(KIND)
 
 
 def test_what_has_no_quality_never_looks_high(make_gate: MakeGate, browser: Browser) -> None:

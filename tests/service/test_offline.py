@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -57,6 +58,29 @@ def test_without_json_a_line_says_band_reason_and_action(
     out, _ = capfd.readouterr()
     assert out.startswith(f"{folder / 'b.dcm'}: low ")
     assert "gel" in out
+
+
+@pytest.mark.integration
+def test_every_finding_is_said_with_its_action(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A low image's second fault and a high image's shadow stand on lines of their own."""
+    faint = make_scan(VIEWS["breast"], seed=1, fault=Fault.ATTENUATED).picture * 0.35
+    shaded = make_scan(VIEWS["liver"], seed=1).picture.copy()
+    height, width = shaded.shape
+    behind_a_rib = slice(height // 3, None), slice(int(0.45 * width), int(0.6 * width))
+    shaded[behind_a_rib] = shaded[behind_a_rib] * 0.08
+    for name, pixels in (("faint", faint), ("shaded", shaded)):
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / f"{name}.png")
+
+    main_ended_well(["score", str(tmp_path)])
+
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{tmp_path / 'faint.png'}: low ")
+    assert "    also: The whole image is too dark. Raise the overall gain" == lines[1]
+    assert lines[2].startswith(f"{tmp_path / 'shaded.png'}: high ")
+    assert lines[3].startswith("    noticed: The middle third lies in a shadow")
+    assert "Change the angle" in lines[3]
 
 
 def main_ended_well(arguments: list[str]) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from sonogate import __version__
-from sonogate.domain.verdict import Verdict
+from sonogate.domain.verdict import Band, Verdict
 from sonogate.errors import GateError
 from sonogate.settings import LogSettings, Settings, load, reference
 from sonogate.settings.loading import load_with_origins
@@ -176,17 +176,25 @@ def score(
             typer.echo(f"skipped {judged.path}: {judged.skipped}", err=True)
             continue
         n_judged += 1
-        line = json.dumps(judged.to_json()) if as_json else _line(judged.path, judged.verdict)
+        line = json.dumps(judged.to_json()) if as_json else _lines(judged.path, judged.verdict)
         typer.echo(line)
     if not n_judged:
         raise GateError("Nothing to judge: give DICOM objects, PNG, JPEG or WebP images.")
 
 
-def _line(path: Path, verdict: Verdict) -> str:
+def _lines(path: Path, verdict: Verdict) -> str:
+    from sonogate.judge.findings import action_of, notes
+
     word = verdict.band.value if verdict.band else verdict.status.replace("_", " ")
     quality = "" if verdict.quality is None else f" {verdict.quality:.0f}"
     said = [f"{word}{quality}", *(part for part in (verdict.reason, verdict.action) if part)]
-    return f"{path}: {'. '.join(said)}"
+    mark = "noticed" if verdict.band is Band.HIGH else "also"
+    return "\n    ".join(
+        [
+            f"{path}: {'. '.join(said)}",
+            *(f"{mark}: {each.label}. {action_of(each.code)}" for each in notes(verdict)),
+        ]
+    )
 
 
 @app.command()

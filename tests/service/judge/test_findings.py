@@ -5,9 +5,15 @@ import pytest
 from sonogate.domain.frames import Region
 from sonogate.domain.scores import Attribute
 from sonogate.domain.verdict import Band, FindingRegion
-from sonogate.judge.findings import CODES, find, place, sentence_and_action
+from sonogate.judge.findings import (
+    CODES,
+    find,
+    notes,
+    place,
+    sentence_and_action,
+)
 from sonoquality import attributes
-from tests.service.judge.make import SCAN
+from tests.service.judge.make import SCAN, examination, frame, judge
 
 
 def test_every_measured_fault_is_a_finding() -> None:
@@ -62,17 +68,43 @@ def test_a_place_is_said_in_words(region: FindingRegion | None, where: str) -> N
 def test_the_example_of_the_specification() -> None:
     """Left third dark from the skin down: add gel, recouple the probe."""
     third = Region(x=SCAN.x, y=SCAN.y, width=SCAN.width // 3, height=SCAN.height)
-    findings = find({"poor_contact": Attribute(severity=0.8, region=third)}, 0.35)
+    findings = find({"poor_contact": Attribute(severity=0.8, region=third)}, 0.35, SCAN)
 
-    reason, action = sentence_and_action(Band.LOW, findings, SCAN)
+    reason, action = sentence_and_action(Band.LOW, findings)
 
     assert "The left third is dark from the skin down" == reason
     assert "Add gel and recouple the probe" == action
 
 
+def test_every_finding_has_its_own_sentence_and_place() -> None:
+    """Not only the worst: a reader of the findings alone knows what is seen, and where."""
+    left = Region(x=SCAN.x, y=SCAN.y, width=SCAN.width // 4, height=SCAN.height)
+    measured = {
+        "too_dark": Attribute(severity=0.9),
+        "shadowed": Attribute(severity=0.5, region=left),
+    }
+
+    labels = [finding.label for finding in find(measured, 0.35, SCAN)]
+
+    assert [
+        "The whole image is too dark",
+        "The left third lies in a shadow from a reflector above it",
+    ] == labels
+
+
+@pytest.mark.parametrize(
+    ("quality", "expected"), [(90, ["too_dark", "noisy"]), (60, ["noisy"]), (10, ["noisy"])]
+)
+def test_notes_are_what_reason_and_action_leave_out(quality: float, expected: list[str]) -> None:
+    """A low tells its worst finding in large; a high tells none, so all of them are notes."""
+    found = examination([frame(1, quality, too_dark=0.6, noisy=0.5)])
+
+    assert expected == [finding.code for finding in notes(judge(found))]
+
+
 def test_a_low_image_without_a_fault_still_gets_a_reason_and_an_action() -> None:
     """The model may see what no measure names."""
-    reason, action = sentence_and_action(Band.MEDIUM, [], SCAN)
+    reason, action = sentence_and_action(Band.MEDIUM, [])
 
     assert reason
     assert action

@@ -54,9 +54,9 @@ def test_every_reason_the_reader_raises_has_a_sentence() -> None:
 
 
 @pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("part", ["label", "sentence", "action"])
+@pytest.mark.parametrize("part", ["sentence", "action"])
 def test_every_finding_has_its_words(code: str, part: str) -> None:
-    """A label for the page, a sentence that says what is seen, an action for the hands."""
+    """A sentence that says what is seen, an action for the hands."""
     assert messages.text(f"finding.{code}.{part}")
 
 
@@ -78,4 +78,4 @@ def test_every_place_has_a_name(where: str) -> None:
 def test_a_missing_sentence_is_an_error() -> None:
     """Rather a failing test than an empty line on the page."""
     with pytest.raises(KeyError):
-        messages.text("finding.unheard_of.label")
+        messages.text("finding.unheard_of.sentence")

@@ -45,6 +45,13 @@ class ErrorBody(_Body):
     remedy: str = Field(description="What to do about it.")
 
 
+class FindingAction(_Body):
+    """One finding that a verdict may have."""
+
+    code: str
+    action: str = Field(description="What to do about it, in plain words.")
+
+
 class OverrideRequest(_Body):
     """A person's word over the machine's."""
 

@@ -45,7 +45,7 @@ class Finding(_Frozen):
     """A named reason."""
 
     code: str
-    label: str
+    label: str  #: one plain sentence: what is seen, and where
     severity: Annotated[float, Field(ge=0, le=1)]
     region: FindingRegion | None = None
 

@@ -1,11 +1,11 @@
-"""From measured faults to findings, and from the worst finding to one sentence and one action."""
+"""From measured faults to findings: one sentence and one action for each, the worst first."""
 
 from collections.abc import Mapping
 
 from sonogate import messages
 from sonogate.domain.frames import Region
 from sonogate.domain.scores import Attribute
-from sonogate.domain.verdict import Band, Finding, FindingRegion
+from sonogate.domain.verdict import Band, Finding, FindingRegion, Verdict
 from sonogate.judge.aggregate import EMPTY_FROM
 
 CODES = (
@@ -27,39 +27,56 @@ HALF_SHARE = 0.42
 """A region at a side, wider than this share of the scan, is half of it rather than a third."""
 
 
-def find(attributes: Mapping[str, Attribute], finding_from: float) -> list[Finding]:
+def find(
+    attributes: Mapping[str, Attribute], finding_from: float, scan: Region | None = None
+) -> list[Finding]:
     """Name the faults that are severe enough, the worst first.
 
     Where there are no echoes that alone is named: of what is not there nothing else can be said.
     """
     empty = attributes.get("empty")
     if empty is not None and empty.severity >= EMPTY_FROM:
-        return [finding("empty", empty)]
+        return [finding("empty", empty, scan)]
     severe = [
         (code, attributes[code])
         for code in CODES
         if code in attributes and attributes[code].severity >= finding_from
     ]
     severe.sort(key=lambda pair: -pair[1].severity)
-    return [finding(code, attribute) for code, attribute in severe]
+    return [finding(code, attribute, scan) for code, attribute in severe]
 
 
-def finding(code: str, attribute: Attribute) -> Finding:
-    """Carry one fault into the public schema, with its label."""
-    region = attribute.region
+def finding(code: str, attribute: Attribute, scan: Region | None) -> Finding:
+    """Carry one fault into the public schema, with its plain sentence."""
+    found = attribute.region
+    region = (
+        None
+        if found is None
+        else FindingRegion(x=found.x, y=found.y, width=found.width, height=found.height)
+    )
+    where = messages.text(f"where.{place(region, scan)}")
     return Finding(
         code=code,
-        label=messages.text(f"finding.{code}.label"),
+        label=messages.text(f"finding.{code}.sentence").format(where=where),
         severity=round(min(max(attribute.severity, 0.0), 1.0), 3),
-        region=None
-        if region is None
-        else FindingRegion(x=region.x, y=region.y, width=region.width, height=region.height),
+        region=region,
     )
 
 
-def sentence_and_action(
-    band: Band, findings: list[Finding], scan: Region | None
-) -> tuple[str | None, str | None]:
+def action_of(code: str) -> str:
+    """Say what to do about a finding."""
+    return messages.text(f"finding.{code}.action")
+
+
+def notes(verdict: Verdict) -> list[Finding]:
+    """Return the findings that the verdict's own reason and action do not tell.
+
+    On a high image that is every one: nothing there asks for a new image.
+    """
+    return verdict.findings if verdict.band is Band.HIGH else verdict.findings[1:]
+
+
+def sentence_and_action(band: Band, findings: list[Finding]) -> tuple[str | None, str | None]:
     """Return one plain reason and one thing to do.
 
     A high image needs neither; a low or medium one always gets both.
@@ -69,11 +86,7 @@ def sentence_and_action(
     if not findings:
         return messages.text(f"band.{band}.sentence"), messages.text(f"band.{band}.action")
     worst = findings[0]
-    where = messages.text(f"where.{place(worst.region, scan)}")
-    return (
-        messages.text(f"finding.{worst.code}.sentence").format(where=where),
-        messages.text(f"finding.{worst.code}.action"),
-    )
+    return worst.label, action_of(worst.code)
 
 
 def place(region: FindingRegion | None, scan: Region | None) -> str:

@@ -103,8 +103,8 @@ class Policy:
         loop = aggregate(scores.frames, threshold.medium_from)
         quality = min(max(loop.quality, 0.0), 100.0)
         band = band_of(quality, threshold)
-        findings = find(loop.attributes, self.finding_from)
-        reason, action = sentence_and_action(band, findings, scores.scan)
+        findings = find(loop.attributes, self.finding_from, scores.scan)
+        reason, action = sentence_and_action(band, findings)
         raw = dict(loop.scores)
         if scores.n_total > 1:
             raw["share_low_frames"] = round(loop.share_low_frames, 4)

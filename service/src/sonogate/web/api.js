@@ -51,6 +51,7 @@ const change = (method, path, body) =>
 const part = encodeURIComponent;
 
 export const listStudies = () => json("/v1/studies?limit=100");
+export const listFindings = () => json("/v1/findings");
 export const listSenders = () => json("/v1/senders");
 export const readStudy = (uid) => json(`/v1/studies/${part(uid)}`);
 export const closeStudy = (uid, by) => change("POST", `/v1/studies/${part(uid)}/close`, { by });

@@ -3,7 +3,7 @@
 import { fill, h, hasChanged, shape } from "./dom.js";
 import { draw } from "./picture.js";
 import { question } from "./question.js";
-import { clock, kindOf, meaningOf, wordOf } from "./words.js";
+import { clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
 
 function badge(kind, verdict, isNew) {
   const quality = verdict.quality === null ? null : Math.round(verdict.quality);
@@ -32,11 +32,21 @@ function links(image) {
   return notes.length ? h("p", { class: "links" }, notes.join(" ")) : null;
 }
 
-function words(image, kind) {
+function notes(verdict, actionOf) {
+  const found = notesOf(verdict);
+  if (!found.length) return null;
+  return h("section", { class: "notes" },
+    h("h2", {}, titleOfNotes(verdict)),
+    h("ul", {}, ...found.map(({ code, label }) =>
+      h("li", {}, h("b", {}, label), actionOf[code] && h("span", {}, actionOf[code])))));
+}
+
+function words(image, kind, actionOf) {
   const { verdict } = image;
   return h("div", { class: "words" },
     verdict.reason && h("p", { class: "reason" }, verdict.reason),
     verdict.action && kind !== "high" && h("p", { class: verdict.status === "graded" ? "action" : "action calm" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
+    notes(verdict, actionOf),
     links(image),
     verdict.advice && h("p", { class: "links" }, verdict.advice));
 }
@@ -68,7 +78,7 @@ export async function showStage(element, state, actions) {
   const size = [element.clientWidth, element.clientHeight, devicePixelRatio];
   const isNewest = image === state.images.findLast((one) => one.verdict.status !== "pending");
   const open = state.study?.questions.at(-1);
-  if (!hasChanged(element, image, isNewest, open, state.heat, state.connection, size)) return undefined;
+  if (!hasChanged(element, image, isNewest, open, state.heat, state.connection, state.actions, size)) return undefined;
   if (!image) return fill(element, empty(state));
   const kind = kindOf(image.verdict);
   const canvas = h("canvas", { "data-object": image.object_id, role: "img", "aria-label": `${about(image)}: ${wordOf(kind)}` });
@@ -81,7 +91,7 @@ export async function showStage(element, state, actions) {
     h("p", { class: "about" }, about(image)),
     view,
     badge(kind, image.verdict, !isSame),
-    words(image, kind),
+    words(image, kind, state.actions),
     question(state, actions),
     overruled(image.verdict, actions),
     buttons(state, image, isNewest, actions));

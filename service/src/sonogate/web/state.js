@@ -17,6 +17,7 @@ export class State {
     this.summaries = new Map(); // uid -> summary
     this.studies = new Map(); // uid -> study, as last read
     this.senders = [];
+    this.actions = {}; // finding code -> what to do
     this.singles = []; // pictures without a study, of this session
     this.cart = localStorage.getItem("sonogate.cart") ?? "";
     this.studyUid = null;
@@ -67,9 +68,10 @@ export class State {
 
   /** Read everything anew; after a lost connection this heals whatever was missed. */
   async load() {
-    const [studies, senders] = await Promise.all([api.listStudies(), api.listSenders()]);
+    const [studies, senders, findings] = await Promise.all([api.listStudies(), api.listSenders(), api.listFindings()]);
     this.summaries = new Map(studies.map((study) => [study.study_instance_uid, study]));
     this.senders = senders;
+    this.actions = Object.fromEntries(findings.map(({ code, action }) => [code, action]));
     if (this.studyUid !== SINGLES && !this.summaries.has(this.studyUid)) this.studyUid = null;
     if (this.studyUid === null) this.studyUid = this.open.find((study) => study.status !== "closed")?.study_instance_uid ?? null;
     await this.refresh(this.studyUid);

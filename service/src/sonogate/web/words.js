@@ -58,6 +58,12 @@ export function titleOf(study) {
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const clock = (date) => TIME.format(new Date(date));
 
+/** Findings that the verdict's reason and action do not tell; on a high image that is every one. */
+export const notesOf = (verdict) => (verdict.band === "high" ? verdict.findings : verdict.findings.slice(1));
+
+/** What stands above those: a high image needs nothing. */
+export const titleOfNotes = (verdict) => (verdict.band === "high" ? "Good enough as it is. Noticed besides:" : "Also:");
+
 /** What a screen reader says when a verdict arrives. */
 export function spoken(number, verdict) {
   const name = number ? `Image ${number}` : "Picture";
