@@ -162,6 +162,18 @@ async def test_studies_are_listed_read_closed_and_asked(
     assert 1 == value("sonogate_reacquired_total", {"how": "person"})
 
 
+async def test_what_nobody_judged_is_counted_at_close(
+    door: Door, client: httpx.AsyncClient
+) -> None:
+    """Unscorable objects count like pending ones: the alert asks who looked at them."""
+    door.studies.studies["1.2"] = door.studies.studies["1.2"].model_copy(
+        update={"pending": 1, "unscored": [3, 4, 5, 6, 7]}
+    )
+    await client.post("/v1/studies/1.2/close")
+
+    assert 6 == door.metrics.registry.get_sample_value("sonogate_unscored_at_close_total")
+
+
 async def test_senders_are_described(client: httpx.AsyncClient) -> None:
     """Who sends late is known by name and seconds."""
     sender = (await client.get("/v1/senders")).json()[0]

@@ -211,6 +211,19 @@ async def test_a_row_no_database_takes_holds_up_no_other(
     assert 3 == await database.read(lambda tx: tx.objects.n_unjudged())
 
 
+async def test_what_is_not_entered_yet_is_known_by_its_sender(
+    database: Database, registrar: Registrar, make_received: MakeReceived
+) -> None:
+    """From the acknowledgement until the commit, or until it proves to be a repeat."""
+    received = make_received(calling_ae="CART2")
+    for _ in range(2):
+        registrar.announce(received)
+        assert {received.object_id} == database.unentered.of(["CART1", "CART2"])
+        assert set() == database.unentered.of(["CART1"])
+        await registrar.caught_up()
+        assert not database.unentered
+
+
 async def test_questions_do_not_wait_for_ever(
     registrar: Registrar, make_received: MakeReceived, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,71 @@ async def test_an_unread_object_of_the_same_sender_blocks(clinic: Clinic) -> Non
     assert (await clinic.studies.get(STUDY)).ready_to_close
 
 
+async def test_an_unread_object_of_a_second_sender_blocks_too(clinic: Clinic) -> None:
+    """Two carts in one study: it is neither ready nor quiet before both are read."""
+    await clinic.send(Band.HIGH)
+    await clinic.send(Band.HIGH, ae="CART2")
+    unread = await clinic.receive(ae="CART2")
+    study = await clinic.studies.get(STUDY)
+    assert (False, 1) == (study.ready_to_close, study.pending)
+    assert [] == await clinic.quiet(2000)
+
+    await clinic.judge(unread, Band.HIGH)
+    assert [STUDY] == [change.study_uid for change in await clinic.quiet(2000)]
+
+
+async def test_what_is_acknowledged_but_not_entered_blocks(clinic: Clinic) -> None:
+    """The database does not hold it yet, the cart believes it kept: nobody is told "ready"."""
+    unentered = clinic.database.unentered
+    await clinic.send(Band.HIGH, ae="CART2")
+    unentered.add("CART1", "01WAITS")
+    await clinic.send(Band.HIGH)
+    told = (await told_of_studies(clinic))[-1]
+    assert (False, 1) == (told["ready_to_close"], told["pending"])
+    assert [] == await clinic.quiet(2000)
+
+    unentered.remove("CART1", "01WAITS")
+    (change,) = await clinic.quiet(1)
+    told = (await told_of_studies(clinic))[-1]
+    assert (True, 0, "closed") == (told["ready_to_close"], told["pending"], told["status"])
+    assert change.closed
+
+
+async def test_an_object_on_its_way_is_counted_once(clinic: Clinic) -> None:
+    """Entered by a commit that the registrar has not heard of yet, it is in both places."""
+    await clinic.send(Band.HIGH)
+    unread = await clinic.receive()
+    clinic.database.unentered.add("CART1", unread.object_id)
+    clinic.database.unentered.add("CART2", "01OTHER")
+
+    assert 1 == (await clinic.studies.get(STUDY)).pending
+
+
+async def test_who_was_told_to_wait_is_told_when_there_is_nothing_to_wait_for(
+    clinic: Clinic,
+) -> None:
+    """The unread object was another study's, or a repeat: within a beat the wait is taken back."""
+    await clinic.send(Band.HIGH)
+    unread = await clinic.receive()
+    await clinic.send(Band.HIGH)
+    assert [] == await clinic.quiet(1)
+    await clinic.judge(unread, Band.LOW, study="1.2.826.2")
+    changes = await clinic.quiet(1)
+    told = [each for each in await told_of_studies(clinic) if each["study_instance_uid"] == STUDY]
+
+    assert [(STUDY, False, True)] == [(c.study_uid, c.closed, c.was_ready) for c in changes]
+    assert [(0, True), (1, False), (0, True)] == [
+        (each["pending"], each["ready_to_close"]) for each in told
+    ]
+    assert [] == await clinic.quiet(1)
+
+
+async def told_of_studies(clinic: Clinic) -> list[dict[str, Any]]:
+    """Return the bodies of all study events, oldest first."""
+    told = await clinic.database.read(lambda tx: tx.events.after(0, 100))
+    return [event.body for event in told if event.kind == "study"]
+
+
 async def test_a_low_blocks_until_a_person_says_otherwise(clinic: Clinic) -> None:
     """An override counts for readiness; taking it back makes the low count again."""
     uid = (await clinic.send(Band.LOW)).verdict.sop_instance_uid

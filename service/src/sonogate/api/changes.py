@@ -28,7 +28,7 @@ def count_close(ports: ApiPorts, before: StudyStatus, study: Study) -> None:
         return
     state = "ready" if study.ready_to_close else "not_ready"
     ports.metrics.studies_closed.labels(closed_by="rest", state=state).inc()
-    ports.metrics.unscored_at_close.inc(study.pending)
+    ports.metrics.unscored_at_close.inc(study.pending + len(study.unscored))
 
 
 def count_replaced(ports: ApiPorts) -> None:

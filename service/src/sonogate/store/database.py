@@ -18,6 +18,7 @@ from sonogate.errors import SpoolWriteError
 from sonogate.store.dialects import database_file, make_reader_engine, make_writer_engine
 from sonogate.store.migrate import migrate
 from sonogate.store.transaction import Transaction
+from sonogate.store.unentered import Unentered
 from sonogate.store.writer import GroupWriter, Request
 
 __all__ = ["Database", "Transaction"]
@@ -35,6 +36,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        self.unentered = Unentered()
         self._url = url
         self._on_event: list[Callable[[int], None]] = []
         self._writer: GroupWriter | None = None
@@ -45,7 +47,7 @@ class Database:
         self._readers = ThreadPoolExecutor(N_READERS, thread_name_prefix="sonogate-reader")
         self._write_engine = await self._loop.run_in_executor(self._readers, self._prepare)
         self._read_engine = make_reader_engine(self._url, N_READERS)
-        self._writer = GroupWriter(self._write_engine, self._answered)
+        self._writer = GroupWriter(self._write_engine, self._answered, self.unentered)
         self._writer.start()
 
     async def close(self) -> None:
@@ -91,7 +93,7 @@ class Database:
 
     def _read(self, work: Callable[[Transaction], T]) -> T:
         with self._read_engine.begin() as connection:
-            return work(Transaction(connection))
+            return work(Transaction(connection, self.unentered))
 
     def _prepare(self) -> Engine:
         path = database_file(self._url)

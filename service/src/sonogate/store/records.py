@@ -86,6 +86,7 @@ class StudyRow:
     closed_by: str | None = None
     reopened: int = 0
     n_instances: int = 0  #: the last number given
+    told_pending: int = 0  #: unread objects of its senders, as last told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ class Tally:
 
     received: int  #: every object of the study, older contents and twins too
     by_outcome: Mapping[str, int]  #: by effective band, else by status
-    pending: int  #: objects of the study's senders without a verdict
+    pending: int  #: objects of the study's senders without a verdict, entered or not
     reacquire: tuple[int, ...]  #: numbers
     unscored: tuple[int, ...]  #: numbers
 

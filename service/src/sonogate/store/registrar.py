@@ -145,6 +145,9 @@ class Registrar:
 
     async def _done(self, batch: Sequence[_Entry]) -> None:
         del self._waiting[: len(batch)]
+        for entry in batch:
+            instance = entry.instance
+            self._database.unentered.remove(instance.provenance.calling_ae, instance.object_id)
         self._n_done += len(batch)
         if not self._waiting:
             self._has_work.clear()
@@ -152,6 +155,8 @@ class Registrar:
             self._progress.notify_all()
 
     def _add(self, entry: _Entry) -> None:
+        instance = entry.instance
+        self._database.unentered.add(instance.provenance.calling_ae, instance.object_id)
         self._waiting.append(entry)
         self._n_announced += 1
         self._has_work.set()

@@ -1,5 +1,6 @@
 """Studies: their own columns are stored, their counts computed from what is there now."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from sqlalchemy import (
 )
 
 from sonogate.domain.study import StudyStatus
-from sonogate.domain.verdict import Band, Status, Verdict
+from sonogate.domain.verdict import Band, Status
 from sonogate.store.links import is_cleared, is_twin
 from sonogate.store.records import (
     Candidate,
@@ -25,7 +26,9 @@ from sonogate.store.records import (
     StudyRow,
     Tally,
 )
+from sonogate.store.study_rows import to_candidate, to_instance, to_study
 from sonogate.store.tables import objects, pictures, studies, verdicts
+from sonogate.store.unentered import Unentered
 
 _UNJUDGED = (ObjectState.WAITING.value, ObjectState.CLAIMED.value)
 
@@ -60,6 +63,20 @@ _PENDING = (
     select(func.count())
     .select_from(objects)
     .where(objects.c.state.in_(_UNJUDGED), objects.c.calling_ae.in_(_SENDERS))
+)
+_SENDERS_OF_EACH = select(_contributions.c.calling_ae).where(
+    _contributions.c.study_instance_uid == studies.c.study_instance_uid
+)
+_HAS_UNREAD = (
+    select(objects.c.object_id)
+    .where(objects.c.state.in_(_UNJUDGED), objects.c.calling_ae.in_(_SENDERS_OF_EACH))
+    .correlate(studies)
+    .exists()
+)
+_WAITED_LONG_ENOUGH = (
+    select(studies)
+    .where(studies.c.told_pending > 0, not_(_HAS_UNREAD))
+    .order_by(studies.c.study_instance_uid)
 )
 _NUMBERS = (
     select(objects.c.number)
@@ -96,15 +113,16 @@ _GRADED = _NEWEST.where(
 class StudyRows:
     """The table `studies`."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, unentered: Unentered) -> None:
         self._connection = connection
+        self._unentered = unentered
 
     def get(self, study_uid: str) -> StudyRow | None:
         """Return one study, or None."""
         row = self._connection.execute(
             select(studies).where(studies.c.study_instance_uid == study_uid)
         ).first()
-        return _to_study(row) if row is not None else None
+        return to_study(row) if row is not None else None
 
     def add(self, study: StudyRow) -> None:
         """Open a study."""
@@ -121,6 +139,7 @@ class StudyRows:
                 "last_judged_at": study.last_judged_at,
                 "reopened": study.reopened,
                 "n_instances": study.n_instances,
+                "told_pending": study.told_pending,
             },
         )
 
@@ -139,6 +158,7 @@ class StudyRows:
                 closed_by=study.closed_by,
                 reopened=study.reopened,
                 n_instances=study.n_instances,
+                told_pending=study.told_pending,
             )
         )
 
@@ -149,26 +169,40 @@ class StudyRows:
         )
         if status is not None:
             statement = statement.where(studies.c.status == status.value)
-        return [_to_study(row) for row in self._connection.execute(statement.limit(limit))]
+        return [to_study(row) for row in self._connection.execute(statement.limit(limit))]
 
     def quiet_since(self, status: StudyStatus, cutoff: datetime, limit: int) -> list[StudyRow]:
-        """Return studies quiet since `cutoff`, but none whose sender has objects yet unread."""
-        waiting = (
-            select(objects.c.object_id)
-            .where(objects.c.state.in_(_UNJUDGED), objects.c.calling_ae == studies.c.calling_ae)
-            .exists()
-        )
+        """Return studies quiet since `cutoff`, but none that may still grow by an unread object."""
         rows = self._connection.execute(
             select(studies)
             .where(
                 studies.c.status == status.value,
                 studies.c.last_judged_at <= cutoff,
-                not_(waiting),
+                not_(_HAS_UNREAD),
             )
             .order_by(studies.c.last_judged_at)
             .limit(limit)
         )
-        return [_to_study(row) for row in rows]
+        return self._with_all_entered(rows)
+
+    def waited_long_enough(self, limit: int) -> list[StudyRow]:
+        """Return studies last told to wait for unread objects, of which none is left."""
+        return self._with_all_entered(self._connection.execute(_WAITED_LONG_ENOUGH.limit(limit)))
+
+    def _with_all_entered(self, rows: Iterable[Any]) -> list[StudyRow]:
+        found = [to_study(row) for row in rows]
+        return [each for each in found if not self._n_unentered(each.study_instance_uid)]
+
+    def _n_unentered(self, study_uid: str) -> int:
+        """Count what its senders were acknowledged and the database does not hold yet."""
+        if not self._unentered:
+            return 0
+        senders = self._connection.execute(_SENDERS, {"study": study_uid}).scalars()
+        waiting = self._unentered.of(senders)
+        if not waiting:
+            return 0
+        here = select(func.count()).select_from(objects).where(objects.c.object_id.in_(waiting))
+        return len(waiting) - self._connection.execute(here).scalar_one()
 
     def tally(self, study_uid: str) -> Tally:
         """Count a study."""
@@ -177,7 +211,7 @@ class StudyRows:
         return Tally(
             received=run(_RECEIVED, study).scalar_one(),
             by_outcome={row[0]: row[1] for row in run(_OUTCOMES, study)},
-            pending=run(_PENDING, study).scalar_one(),
+            pending=run(_PENDING, study).scalar_one() + self._n_unentered(study_uid),
             reacquire=tuple(run(_REACQUIRE, study).scalars()),
             unscored=tuple(run(_UNSCORED, study).scalars()),
         )
@@ -200,7 +234,7 @@ class StudyRows:
             .where(objects.c.study_instance_uid == study_uid)
             .order_by(objects.c.number)
         )
-        return [_to_instance(row) for row in rows]
+        return [to_instance(row) for row in rows]
 
     def object_id_of(self, study_uid: str, number: int) -> str | None:
         """Return the object that bears a number in a study, or None."""
@@ -213,12 +247,12 @@ class StudyRows:
     def candidate(self, object_id: str) -> Candidate | None:
         """Return one graded, current object, or None."""
         row = self._connection.execute(_CANDIDATE, {"object": object_id}).first()
-        return _to_candidate(row) if row is not None else None
+        return to_candidate(row) if row is not None else None
 
     def lows_to_clear(self, study_uid: str, limit: int) -> list[Candidate]:
         """Return the newest lows of a study that still need re-acquiring, newest first."""
         rows = self._connection.execute(_LOWS_TO_CLEAR, {"study": study_uid, "limit": limit})
-        return [_to_candidate(row) for row in rows]
+        return [to_candidate(row) for row in rows]
 
     def graded(self, study_uid: str, bands: tuple[Band, ...], limit: int) -> list[Candidate]:
         """Return the newest current objects of a study in these bands, newest first."""
@@ -226,48 +260,4 @@ class StudyRows:
         rows = self._connection.execute(
             _GRADED, {"study": study_uid, "bands": values, "limit": limit}
         )
-        return [_to_candidate(row) for row in rows]
-
-
-def _to_study(row: Any) -> StudyRow:
-    return StudyRow(
-        study_instance_uid=row.study_instance_uid,
-        accession_number=row.accession_number,
-        calling_ae=row.calling_ae,
-        exam_type=row.exam_type,
-        status=StudyStatus(row.status),
-        opened_at=row.opened_at,
-        last_received_at=row.last_received_at,
-        last_judged_at=row.last_judged_at,
-        closed_at=row.closed_at,
-        closed_by=row.closed_by,
-        reopened=row.reopened,
-        n_instances=row.n_instances,
-    )
-
-
-def _to_instance(row: Any) -> InstanceRow:
-    return InstanceRow(
-        object_id=row.object_id,
-        number=row.number,
-        sop_instance_uid=row.sop_instance_uid or None,
-        content_sha256=row.content_sha256,
-        is_conflict=row.is_conflict,
-        is_current=row.is_current,
-        view=row.view,
-        effective_band=Band(row.effective_band) if row.effective_band else None,
-        verdict=Verdict.model_validate(row.body),
-    )
-
-
-def _to_candidate(row: Any) -> Candidate:
-    return Candidate(
-        object_id=row.object_id,
-        number=row.number,
-        view=row.view,
-        received_at=row.received_at,
-        acquired_at=row.acquired_at,
-        effective_band=Band(row.effective_band),
-        has_calipers=bool(row.has_calipers),
-        fingerprint=row.fingerprint,
-    )
+        return [to_candidate(row) for row in rows]

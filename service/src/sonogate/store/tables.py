@@ -108,8 +108,10 @@ studies = Table(
     Column("closed_by", String(8)),
     Column("reopened", Integer, nullable=False),
     Column("n_instances", Integer, nullable=False),
+    Column("told_pending", Integer, nullable=False),  # as last told
     Index(None, "status", "last_judged_at"),
     Index(None, "last_received_at"),
+    Index(None, "told_pending"),
 )
 
 links = Table(

@@ -14,14 +14,16 @@ from sonogate.store.pictures import Pictures
 from sonogate.store.senders import Senders
 from sonogate.store.spooled_bytes import SpooledBytes
 from sonogate.store.studies import StudyRows
+from sonogate.store.unentered import Unentered
 from sonogate.store.verdicts import Verdicts
 
 
 class Transaction:
     """What a piece of work may read and write; ended by the database, never by the work."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, unentered: Unentered) -> None:
         self._connection = connection
+        self._unentered = unentered
 
     @cached_property
     def objects(self) -> Objects:
@@ -46,7 +48,7 @@ class Transaction:
     @cached_property
     def studies(self) -> StudyRows:
         """Studies and their counts."""
-        return StudyRows(self._connection)
+        return StudyRows(self._connection, self._unentered)
 
     @cached_property
     def links(self) -> Links:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import (
 
 from sonogate.errors import SpoolWriteError
 from sonogate.store.transaction import Transaction
+from sonogate.store.unentered import Unentered
 
 MAX_BATCH = 512
 """Works in one commit."""
@@ -52,10 +53,11 @@ def is_refused_by_disk(error: Exception) -> bool:
 class GroupWriter(threading.Thread):
     """Runs works one after another in one transaction and commits them together."""
 
-    def __init__(self, engine: Engine, answered: Answered) -> None:
+    def __init__(self, engine: Engine, answered: Answered, unentered: Unentered) -> None:
         super().__init__(name="sonogate-writer", daemon=True)
         self._engine = engine
         self._answered = answered
+        self._unentered = unentered
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._stopping = False
         self.n_commits = 0
@@ -91,7 +93,7 @@ class GroupWriter(threading.Thread):
         """Run and commit a batch; return the last event id written, if any."""
         try:
             with self._engine.connect() as connection:
-                last_event_id = _commit_over(connection, batch)
+                last_event_id = _commit_over(connection, batch, self._unentered)
         except Exception as error:  # noqa: BLE001 - boundary: the writer outlives every failure
             _refuse(batch, error)
             return None
@@ -99,11 +101,11 @@ class GroupWriter(threading.Thread):
         return last_event_id
 
 
-def _commit_over(connection: Connection, batch: list[Request]) -> int | None:
+def _commit_over(connection: Connection, batch: list[Request], unentered: Unentered) -> int | None:
     """Run and commit a batch; a connection that failed is not used again."""
     try:
         with connection.begin() as whole:
-            transaction = Transaction(connection)
+            transaction = Transaction(connection, unentered)
             if len(batch) == 1:
                 _perform_alone(batch[0], whole, transaction)
             else:

@@ -1,6 +1,6 @@
 """What is told after a change: an event with its deliveries, in the transaction of the change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sonogate.store.records import (
@@ -40,7 +40,10 @@ class Journal:
 
     def tell_study(self, study: StudyRow) -> int:
         """Tell where a study stands."""
-        body = summarise(self.tx, study).model_dump(mode="json")
+        summary = summarise(self.tx, study)
+        if summary.pending != study.told_pending:
+            self.tx.studies.save(replace(study, told_pending=summary.pending))
+        body = summary.model_dump(mode="json")
         return self.tx.events.append(
             EventKind.STUDY, self.now, body, self.targets, study_uid=study.study_instance_uid
         )

@@ -17,10 +17,10 @@ LIMIT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyChange:
-    """A study that went quiet."""
+    """A study that went quiet, or no longer waits for an unread object."""
 
     study_uid: str
-    closed: bool  #: closed, else settled
+    closed: bool  #: it was closed now
     was_ready: bool  #: nothing was left to do
     n_unscored: int  #: objects that nobody judged
 
@@ -80,10 +80,12 @@ def settle(
     settings: TrackSettings,
     targets: DeliveryTargets | None = None,
 ) -> list[StudyChange]:
-    """Settle and close the studies that went quiet, and tell it.
+    """Settle and close the studies that went quiet, and tell it; tell who need not wait any more.
 
     Quiet is counted from the last verdict, so that a backlog judged late does not close a study
-    under the eyes of those who wait for it; a study whose sender has unread objects is not quiet.
+    under the eyes of those who wait for it; a study is not quiet while anyone who sent to it has
+    unread objects. What was unread may turn out to belong to another study, or to be here already:
+    then nothing else would take back that the study has to wait.
     """
     journal = Journal(tx=tx, now=now, targets=targets or DeliveryTargets())
     long_ago = now - timedelta(seconds=settings.close_seconds)
@@ -97,6 +99,8 @@ def settle(
         settled = replace(study, status=TRANSITIONS[study.status, StudyEvent.QUIET])
         tx.studies.save(settled)
         changes.append(_change(journal, settled))
+    waited = tx.studies.waited_long_enough(LIMIT)
+    changes += [replace(_change(journal, study), closed=False) for study in waited]
     return changes
 
 

@@ -1,9 +1,9 @@
 """A study as people see it, put together from what is stored now.
 
-`ready_to_close` is false while anything is without a verdict (an unread object of the same sender
-may belong to this study), while a low needs re-acquiring, and while anything is unscorable. An
-unscorable image blocks since nobody has judged it: a person looks and overrides, or closes by hand.
-What is not applicable never blocks.
+`ready_to_close` is false while anything is without a verdict (an unread object of any of its
+senders may belong to this study, even one that the database does not hold yet), while a low needs
+re-acquiring, and while anything is unscorable. An unscorable image blocks since nobody has judged
+it: a person looks and overrides, or closes by hand. What is not applicable never blocks.
 """
 
 from collections.abc import Iterable
