@@ -3,7 +3,8 @@
 ModelCardError
 ├── BadCardError        the card is missing, incomplete or contradicts itself
 ├── HashMismatchError   the model file is not the one the card describes
-└── NoProviderError     no rung of the provider ladder loads the model
+├── NoProviderError     no rung of the provider ladder loads the model
+└── OtherManifoldError  the manifold was fitted on another encoder, or for another graph
 """
 
 import hashlib
@@ -34,6 +35,10 @@ class HashMismatchError(ModelCardError):
 
 class NoProviderError(ModelCardError):
     """No rung of the provider ladder loads the model."""
+
+
+class OtherManifoldError(ModelCardError):
+    """The manifold was fitted on another encoder, or for another graph."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,14 @@ class ScoreScale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ManifoldFile:
+    """The fitted numbers that the graph takes beside its windows."""
+
+    file: str  #: in the entry
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """The part of `model.toml` that scoring needs; the rest is for people."""
 
@@ -81,6 +94,7 @@ class ModelCard:
     tail_weight: float  #: weight of the worst region beside the mean of all
     heat_full: float  #: block badness shown as fully bad
     least_blocks: int  #: fewer blocks in the scan make a score uncertain
+    manifold: ManifoldFile | None = None  #: none: the numbers are in the graph
 
     @classmethod
     def read(cls, entry: Path) -> "ModelCard":
@@ -107,16 +121,29 @@ class ModelCard:
             HashMismatchError: it differs.
             BadCardError: it is missing.
         """
-        path = entry / MODEL_FILE
-        if not path.is_file():
-            raise BadCardError(f"{path} is missing; install the release again.")
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != self.sha256:
-            raise HashMismatchError(
-                f"{path} has SHA-256 {found[:16]}…, its card says {self.sha256[:16]}…; "
-                "install the release again."
-            )
-        return path
+        return _checked(entry / MODEL_FILE, self.sha256)
+
+
+def checked_manifold(entry: Path, manifold: ManifoldFile) -> Path:
+    """Return the manifold of an entry if it is the one its card describes.
+
+    Raises:
+        HashMismatchError: it differs.
+        BadCardError: it is missing.
+    """
+    return _checked(entry / manifold.file, manifold.sha256)
+
+
+def _checked(path: Path, sha256: str) -> Path:
+    if not path.is_file():
+        raise BadCardError(f"{path} is missing; install the release again.")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != sha256:
+        raise HashMismatchError(
+            f"{path} has SHA-256 {found[:16]}…, its card says {sha256[:16]}…; "
+            "install the release again."
+        )
+    return path
 
 
 def _card_of(table: dict[str, Any]) -> ModelCard:
@@ -145,7 +172,15 @@ def _card_of(table: dict[str, Any]) -> ModelCard:
         tail_weight=float(table["pooling"]["tail_weight"]),
         heat_full=float(table["heat"]["full_at"]),
         least_blocks=int(table["domain"]["least_blocks"]),
+        manifold=_manifold_of(table["manifold"]) if "manifold" in table else None,
     )
+
+
+def _manifold_of(table: dict[str, Any]) -> ManifoldFile:
+    name = str(table["file"])
+    if Path(name).name != name:
+        raise ValueError(f"the manifold must lie in the entry, not at {name!r}")
+    return ManifoldFile(file=name, sha256=str(table["sha256"]))
 
 
 def _check(card: ModelCard, path: Path) -> None:

@@ -10,11 +10,22 @@ from typing import TypedDict
 import numpy as np
 
 from sonoquality.arrays import Frames, Mask, ShapeError, UnitImage
-from sonoquality.card import ModelCard
+from sonoquality.card import (
+    BadCardError,
+    ManifoldFile,
+    ModelCard,
+    OtherManifoldError,
+    checked_manifold,
+)
+from sonoquality.errors import ManifoldError
+from sonoquality.metrics import experts_file
 from sonoquality.pooling import area_mean, heat_map, worst_area_mean
 from sonoquality.preprocess import WindowSet, WorkingImage, windows_of, working_image
 from sonoquality.session import Outputs, Session, open_session
+from sonoquality.zoo import ENCODER_KEY, MODEL_FILE
 
+#: What a score is made of; a graph may say more.
+SCORED = ("badness", "block_badness", "block_counts")
 LADDER = ("tensorrt", "cuda", "cpu")
 
 
@@ -54,7 +65,8 @@ class QualityModel:
             cache: folder for compiled engines; a folder of the system's temporary one by default.
 
         Raises:
-            ModelCardError: card or model is missing, the hash differs, or no provider loads it.
+            ModelCardError: card, model or manifold is missing, a hash differs, the manifold is
+                another encoder's, or no provider loads the model.
         """
         card = ModelCard.read(entry)
         session = open_session(
@@ -64,6 +76,8 @@ class QualityModel:
             threads=threads,
             cache=cache or Path(tempfile.gettempdir()) / "sonoquality-engines",
         )
+        if card.manifold is not None:
+            session = session.given(_tensors(entry, card.manifold, session.metadata))
         return cls(card=card, session=session)
 
     @property
@@ -110,7 +124,7 @@ class QualityModel:
         working = working_image(frame, scan, overlay)
         windows = windows_of(working)
         prepared = perf_counter()
-        outputs = self.session.run(windows.pixels, windows.masks)
+        outputs = self.session.run(windows.pixels, windows.masks, SCORED)
         inferred = perf_counter()
         quality = self._judged(outputs, windows, working, (frame.shape[0], frame.shape[1]))
         pooled = perf_counter()
@@ -141,6 +155,25 @@ class QualityModel:
             heat=heat_map(heat.astype(np.float32), windows, working, shape),
             uncertain=not windows.enough or n_blocks < card.least_blocks,
         )
+
+
+def _tensors(
+    entry: Path, manifold: ManifoldFile, metadata: Mapping[str, str]
+) -> experts_file.Tensors:
+    """Read the manifold of an entry, and refuse one that knows another encoder's features."""
+    path = checked_manifold(entry, manifold)
+    try:
+        found = experts_file.load(path)
+    except ManifoldError as error:
+        raise BadCardError(str(error)) from error
+    encoder = metadata.get(ENCODER_KEY, "of no name")
+    if encoder != found.encoder_sha256:
+        raise OtherManifoldError(
+            f"{path} was fitted on the features of encoder {found.encoder_sha256}, but "
+            f"{entry / MODEL_FILE} holds encoder {encoder}. Fit it again with this entry, by "
+            "sonoquality fit."
+        )
+    return experts_file.tensors_of(found)
 
 
 class _Judged(TypedDict):

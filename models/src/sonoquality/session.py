@@ -1,7 +1,7 @@
 """One ONNX model on the best rung of the provider ladder; only here is onnxruntime named."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from sonoquality.card import NoProviderError
+from sonoquality.card import NoProviderError, OtherManifoldError
 
 #: At most this many windows go through the model at once: it bounds memory and TensorRT's profile.
 LARGEST_BATCH = 12
@@ -72,14 +72,54 @@ class Session:
     runtime: ort.InferenceSession
     provider: str  #: the rung that really loaded
     rungs_failed: tuple[str, ...]  #: "rung: reason" of every better rung that did not
+    tensors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)  #: at every run
 
-    def run(self, windows: NDArray[np.float32], masks: NDArray[np.float32]) -> Outputs:
-        """Run any number of windows (n, 1, 224, 224) in bounded batches; outputs by name."""
-        names = [output.name for output in self.runtime.get_outputs()]
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the graph says of itself."""
+        found: Mapping[str, str] = self.runtime.get_modelmeta().custom_metadata_map
+        return found
+
+    def given(self, tensors: Mapping[str, NDArray[np.float32]]) -> "Session":
+        """Return this session with tensors for its inputs beside windows and mask.
+
+        Raises:
+            OtherManifoldError: they are not those that the graph asks for, by name and shape.
+        """
+        wanted = {
+            each.name: tuple(each.shape)
+            for each in self.runtime.get_inputs()
+            if each.name not in ("windows", "mask")
+        }
+        found = {name: tensor.shape for name, tensor in tensors.items()}
+        unlike = sorted(k for k in wanted | found if wanted.get(k) != found.get(k))
+        if unlike:
+            raise OtherManifoldError(
+                f"The manifold does not fit the graph in {', '.join(unlike)}: it was fitted with "
+                "other experts. Fit it again with this entry, by sonoquality fit."
+            )
+        return replace(self, tensors=tensors)
+
+    def run(
+        self,
+        windows: NDArray[np.float32],
+        masks: NDArray[np.float32],
+        names: Sequence[str] = (),
+    ) -> Outputs:
+        """Run any number of windows (n, 1, 224, 224) in bounded batches.
+
+        Returns:
+            Outputs by name: those that are named, or all.
+        """
+        names = names or [output.name for output in self.runtime.get_outputs()]
         parts = [
             self.runtime.run(
                 names,
-                {"windows": windows[i : i + LARGEST_BATCH], "mask": masks[i : i + LARGEST_BATCH]},
+                {
+                    "windows": windows[i : i + LARGEST_BATCH],
+                    "mask": masks[i : i + LARGEST_BATCH],
+                    **self.tensors,
+                },
             )
             for i in range(0, len(windows), LARGEST_BATCH)
         ]

@@ -5,7 +5,8 @@ from pathlib import Path
 MODEL_FILE = "model.onnx"
 CARD_FILE = "model.toml"
 GOLDEN_FILE = "golden.json"
-PARENT_FILE = "manifold.npz"  #: the fitted numbers the graph was written from
+PARENT_FILE = "manifold.npz"  #: the fitted numbers: of the graph, or given to it at every run
+ENCODER_KEY = "encoder_sha256"  #: of a graph's metadata: the fp32 weights that it was written from
 
 
 def default_zoo() -> Path:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from sonoquality.arrays import ShapeError
+from sonoquality.card import ModelCardError
 from sonoquality.cli import (
     comparing,
     degrading,
@@ -45,6 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; what a person can put right is said in a line, not in a traceback."""
     try:
         app(args=list(arguments) if arguments is not None else sys.argv[1:])
-    except (QualityError, ShapeError) as error:
+    except (QualityError, ShapeError, ModelCardError) as error:
         print(f"sonoquality: {error}", file=sys.stderr)
         raise SystemExit(1) from error

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from sonoquality.export.graph import Graph, model_of
 from sonoquality.networks.profiles import WINDOW, EncoderProfile
 from sonoquality.preprocess import LEAST_MASK
+from sonoquality.zoo import ENCODER_KEY
 
 EPSILON = 1e-6  #: of the layer norms, as in `networks.vit`
 STEM = "stem"  #: how the names of the stem's nodes begin
-HASH_KEY = "encoder_sha256"  #: of the metadata that every exported graph carries
 Weights = Mapping[str, NDArray[np.float32]]
 
 
@@ -44,7 +44,7 @@ def encoder_model(profile: EncoderProfile, weights: Weights, sha256: str) -> onn
     model = model_of(writer.g, profile.name, {"windows": image, "mask": image}, outputs)
     for node in model.graph.node:
         node.name = node.name or node.output[0]
-    onnx.helper.set_model_props(model, {HASH_KEY: sha256, "profile": profile.name})
+    onnx.helper.set_model_props(model, {ENCODER_KEY: sha256, "profile": profile.name})
     return model
 
 

@@ -5,11 +5,12 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from sonoquality.arrays import Floats, Luma, Mask
+from sonoquality.arrays import Floats, Luma, Mask, Tokens
 from sonoquality.card import ModelCard
 from sonoquality.metrics.baselines import token_features, window_features
+from sonoquality.metrics.experts import ExpertManifold, Features
 from sonoquality.metrics.manifold import Manifold
-from sonoquality.preprocess import WindowSet, windows_of, working_image
+from sonoquality.preprocess import WindowSet, WorkingImage, windows_of, working_image
 
 
 def image_badness(
@@ -41,14 +42,51 @@ def score(
     working = working_image(luma, scan, overlay)
     windows = windows_of(working)
     values = window.badness(window_features(windows.pixels, windows.masks))
+    return _scores(
+        values, block_badness(windows, block), windows, working, card=card, n_pixels=luma.size
+    )
+
+
+def score_by_experts(
+    inputs: tuple[Luma, Mask, Mask],
+    encoded: tuple[Tokens, Tokens],
+    manifold: ExpertManifold,
+    card: ModelCard,
+) -> dict[str, float]:
+    """Score one frame, as `score`, by experts.
+
+    Args:
+        inputs: luminance, scan mask and overlay mask (height, width).
+        encoded: what the encoder says of its windows: taps (n, tap, width), pooled inside the
+            mask, and last tokens (n, 14, 14, width).
+        manifold: of that encoder.
+        card: how the numbers are pooled and scaled.
+    """
+    working = working_image(*inputs)
+    windows = windows_of(working)
+    taps, tokens = (part.astype(np.float64) for part in encoded)
+    features = Features.of(windows.pixels, windows.masks, taps, tokens)
+    values, blocks = manifold.badness(features), manifold.block_badness(features)
+    return _scores(values, blocks, windows, working, card=card, n_pixels=inputs[0].size)
+
+
+def _scores(
+    values: Floats,
+    blocks: Floats,
+    windows: WindowSet,
+    working: WorkingImage,
+    *,
+    card: ModelCard,
+    n_pixels: int,
+) -> dict[str, float]:
     n = len(values)
     anchors = next((a for a in card.scale.anchors if n <= a.max_windows), card.scale.anchors[-1])
     _, _, badness = image_badness(values, windows.areas, card.tail_share, card.tail_weight)
     points = list(zip(anchors.badness, anchors.quality, strict=True))
     width, height = working.size
-    heat = _heat(windows, block, card, working.image.shape)[:height, :width]
+    heat = _heat(windows, blocks, card, working.image.shape)[:height, :width]
     x0, y0, x1, y1 = working.box
-    share = (x1 - x0) * (y1 - y0) / luma.size
+    share = (x1 - x0) * (y1 - y0) / n_pixels
     return {
         "quality": quality_of(badness, points),
         card.scale.name: badness,
@@ -64,9 +102,9 @@ def block_badness(windows: WindowSet, block: Manifold) -> Floats:
     return badness * counts
 
 
-def _heat(windows: WindowSet, block: Manifold, card: ModelCard, shape: tuple[int, ...]) -> Floats:
+def _heat(windows: WindowSet, blocks: Floats, card: ModelCard, shape: tuple[int, ...]) -> Floats:
     total, count = np.zeros(shape), np.zeros(shape)
-    bad = np.clip(block_badness(windows, block) / card.heat_full, 0.0, 1.0)
+    bad = np.clip(blocks / card.heat_full, 0.0, 1.0)
     for patch, (top, left) in zip(bad, windows.corners, strict=True):
         zoomed = ndimage.zoom(
             patch, card.window / patch.shape[0], order=0, grid_mode=True, mode="nearest"

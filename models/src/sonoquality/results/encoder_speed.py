@@ -130,7 +130,8 @@ Ranges found anew in every batch (dynamic) would let a window's score depend on 
 they are kept only if clearly nearer. The stem stays in fp32.
 
 Time per window beside the bare `{BARE}` profile in fp32, written in the same way, in the same run,
-all graphs in turn; the ratio is the median over rounds, with its quartiles.
+all graphs in turn, the shortest of three calls; the ratio is the median over rounds, with its
+quartiles.
 
 {_time_table(timed)}
 

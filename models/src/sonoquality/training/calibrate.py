@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sonoquality import degrade
 from sonoquality.arrays import Luma, Mask
 from sonoquality.card import Anchors
-from sonoquality.training.data import Row
+from sonoquality.training.data import Readable
 
 #: Operators that act on echoes; storage, text and the view are no physics.
 PHYSICS = tuple(
@@ -47,7 +47,7 @@ class Sample:
     gross: bool  #: spoiled by a physics operator at level 5
 
 
-def samples(rows: Iterable[Row], score: Score) -> Iterator[Sample]:
+def samples(rows: Iterable[Readable], score: Score) -> Iterator[Sample]:
     """Score each image whole and as a small piece, clean and grossly spoiled."""
     for row in rows:
         luma, mask = row.read()

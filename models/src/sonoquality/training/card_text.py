@@ -36,6 +36,22 @@ CHOICES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What a person should know of one kind of model."""
+
+    description: str
+    limits: tuple[str, ...]
+    choices: str  #: what was chosen, and on which images
+
+
+DCT_WORDS = Words(
+    description="How far 38 DCT and intensity statistics of 16-px blocks lie from clean images",
+    limits=LIMITS,
+    choices=CHOICES,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
     """What differs from fit to fit."""
 
@@ -49,7 +65,11 @@ class CardFacts:
     heat_full: float
     sources: tuple[tuple[str, str, int, int], ...]  #: name, licence, images to fit, to calibrate
     n_windows: int
-    subspace: tuple[int, ...]  #: dimensions kept of 38: windows, blocks
+    subspace: tuple[int, ...] = ()  #: dimensions kept of 38: windows, blocks
+    words: Words = DCT_WORDS
+    precision: str = "float32"
+    encoder_sha256: str = ""  #: of fp32; the graph takes the parent's numbers
+    split: str = "train"
 
 
 def card_text(facts: CardFacts) -> str:
@@ -64,19 +84,31 @@ def card_text(facts: CardFacts) -> str:
 
 
 def _model(facts: CardFacts) -> str:
-    limits = "".join(f"    {json.dumps(limit)},\n" for limit in LIMITS)
+    limits = "".join(f"    {json.dumps(limit)},\n" for limit in facts.words.limits)
     return f"""[model]
 name = "{facts.name}"
 version = "{facts.version}"
 sha256 = "{facts.sha256}"
 parent = "manifold.npz"
 parent_sha256 = "{facts.parent_sha256}"
-precision = "float32"
+precision = "{facts.precision}"
 licence = "Apache-2.0"
-description = "How far 38 DCT and intensity statistics of 16-px blocks lie from clean images"
+description = {json.dumps(facts.words.description)}
 intended_use = {json.dumps(INTENDED_USE)}
 limits = [
 {limits}]
+{_manifold(facts)}"""
+
+
+def _manifold(facts: CardFacts) -> str:
+    """Return the table of numbers that the graph takes beside its windows, if it takes any."""
+    if not facts.encoder_sha256:
+        return ""
+    return f"""
+[manifold]
+file = "manifold.npz"
+sha256 = "{facts.parent_sha256}"
+encoder_sha256 = "{facts.encoder_sha256}"
 """
 
 
@@ -111,8 +143,7 @@ window = {WINDOW}
 stride = {STRIDE}
 least_mask = {LEAST_MASK}
 block = 16
-subspace = {list(facts.subspace)}  # dimensions of 38, for windows and for blocks
-
+{_subspace(facts)}
 [pooling]
 tail_share = {facts.tail_share}
 tail_weight = {facts.tail_weight}
@@ -125,6 +156,11 @@ least_blocks = {LEAST_BLOCKS}  # fewer blocks in the scan: the score is uncertai
 """
 
 
+def _subspace(facts: CardFacts) -> str:
+    kept = f"subspace = {list(facts.subspace)}  # dimensions of 38, for windows and for blocks\n"
+    return kept if facts.subspace else ""
+
+
 def _training(facts: CardFacts) -> str:
     rows = "\n".join(
         f"[[training.sources]]\nname = {json.dumps(name)}\nlicence = {json.dumps(licence)}\n"
@@ -132,9 +168,9 @@ def _training(facts: CardFacts) -> str:
         for name, licence, fitted, calibrated in facts.sources
     )
     return f"""[training]
-split = "train"
+split = "{facts.split}"
 non_commercial_data = false
-choices = {json.dumps(CHOICES)}
+choices = {json.dumps(facts.words.choices)}
 windows = {facts.n_windows}
 
 {rows}"""

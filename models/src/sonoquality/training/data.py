@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -39,6 +40,17 @@ class Row:
         """Return luminance and scan mask."""
         luma = np.asarray(Image.open(self.path).convert("L"))
         return luma, scan_mask(luma)
+
+
+class Readable(Protocol):
+    """An image that can be read again and again."""
+
+    @property
+    def seed(self) -> int:
+        """A number that belongs to this image."""
+
+    def read(self) -> tuple[Luma, Mask]:
+        """Return luminance and scan mask."""
 
 
 class ForbiddenDataError(ValueError):

@@ -155,7 +155,7 @@ def _write(
         tail_share=TAIL_SHARE,
         tail_weight=TAIL_WEIGHT,
         heat_full=fitted.heat_full,
-        sources=_sources(fitting, calibrating),
+        sources=sources_of(fitting, calibrating),
         n_windows=fitted.n_windows,
         subspace=tuple(map(len, (fitted.window.basis, fitted.block.basis))),
     )
@@ -163,7 +163,8 @@ def _write(
     write_golden(entry)
 
 
-def _sources(fitting: list[Row], calibrating: list[Row]) -> tuple[tuple[str, str, int, int], ...]:
+def sources_of(fitting: list[Row], calibrating: list[Row]) -> tuple[tuple[str, str, int, int], ...]:
+    """Return name, licence, images to fit and images to calibrate of every source."""
     fits = Counter(row.source for row in fitting)
     anchors = Counter(row.source for row in calibrating)
     licences = {

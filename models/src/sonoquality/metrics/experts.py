@@ -1,0 +1,146 @@
+"""A score made of several experts: each a density of clean windows, or a distance from them.
+
+An expert looks at one block of features: the 38 numbers of `baselines.dct`, chosen taps of an
+encoder, or the distance of its last tap from the clean centre. Its energy becomes robust deviations
+above its own clean median; the badness of a window is the weighted mean of their asinh, which lets
+no single expert shout. The same holds for single blocks, for the heat map. This is the reference;
+`sonoquality.export.density` writes the same computation as a graph.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sonoquality.arrays import Floats, Windows
+from sonoquality.metrics.baselines import token_features, window_features
+from sonoquality.metrics.manifold import Manifold
+
+Level = Literal["window", "block"]
+Kind = Literal["dct", "taps", "tokens", "distance"]
+#: What an expert may look at: whole windows, and single blocks of 16 px.
+KINDS: Mapping[Level, tuple[Kind, ...]] = {
+    "window": ("dct", "taps", "distance"),
+    "block": ("dct", "tokens", "distance"),
+}
+#: Added to the mean squared distance before its logarithm, as in training.
+DISTANCE_FLOOR = 1e-3
+#: A tap of no length at all stays where it is.
+LEAST_LENGTH = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """All that experts look at, of n windows."""
+
+    dct: Floats  #: (n, 38)
+    taps: Floats  #: (n, tap, width): mean of the tokens inside the mask
+    block_dct: Floats  #: (n, 14, 14, 38): smoothed over 3x3 blocks
+    tokens: Floats  #: (n, 14, 14, width) of the last tap
+    counts: Floats  #: (n, 14, 14), 1 where a block lies in the mask
+
+    @classmethod
+    def of(cls, pixels: Windows, masks: Windows, taps: Floats, tokens: Floats) -> "Features":
+        """Measure windows and masks (n, 1, 224, 224), given what an encoder says of them."""
+        block_dct, counts = token_features(pixels, masks)
+        return cls(
+            dct=window_features(pixels, masks),
+            taps=np.asarray(taps, dtype=np.float64),
+            block_dct=block_dct,
+            tokens=np.asarray(tokens, dtype=np.float64),
+            counts=counts,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What one expert looks at."""
+
+    kind: Kind
+    taps: tuple[int, ...] = ()  #: blocks of the encoder, counted from 1; of `taps` only
+
+    @property
+    def name(self) -> str:
+        """Return its name in files and graphs."""
+        return "_".join([self.kind, *map(str, self.taps)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expert:
+    """One energy and its clean scale."""
+
+    view: View
+    weight: float
+    manifold: Manifold | None  #: none: the one feature is itself the energy
+    median: float  #: energy of a clean window
+    mad: float  #: 1.4826 x median absolute deviation of the clean energies
+
+    def energy(self, values: Floats) -> Floats:
+        """Return (n,) of values (n, D)."""
+        return values[:, 0] if self.manifold is None else self.manifold.energy(values)
+
+    def badness(self, values: Floats) -> Floats:
+        """Return robust deviations above clean, (n,)."""
+        badness: Floats = (self.energy(values) - self.median) / self.mad
+        return badness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertManifold:
+    """Clean images of one kind as experts see them, by the features of one encoder."""
+
+    encoder_sha256: str  #: of its fp32 parent, whatever precision gave the features
+    encoder_taps: tuple[int, ...]  #: blocks that are tapped, counted from 1
+    centre: Floats  #: (width,) of clean windows at the last tap
+    window: tuple[Expert, ...]
+    block: tuple[Expert, ...]
+    n_components: int  #: room in the graph for Gaussians of each mixture
+
+    def badness(self, features: Features) -> Floats:
+        """Return (n,)."""
+        return blend(self.window, [self._window_values(e.view, features) for e in self.window])
+
+    def block_badness(self, features: Features) -> Floats:
+        """Return (n, 14, 14); 0 where a block does not count."""
+        values = [block_values(e.view, features, self.centre) for e in self.block]
+        return blend(self.block, values).reshape(features.counts.shape) * features.counts
+
+    def _window_values(self, view: View, features: Features) -> Floats:
+        return window_values(view, features, self.centre, self.encoder_taps)
+
+
+def blend(experts: Sequence[Expert], values: Sequence[Floats]) -> Floats:
+    """Return the weighted mean of the experts' asinh, (n,), each over its values (n, D)."""
+    weights = np.array([expert.weight for expert in experts])
+    parts = [np.arcsinh(e.badness(v)) for e, v in zip(experts, values, strict=True)]
+    blended: Floats = np.stack(parts, axis=1) @ (weights / weights.sum())
+    return blended
+
+
+def window_values(
+    view: View, features: Features, centre: Floats, encoder_taps: tuple[int, ...]
+) -> Floats:
+    """Return what a view shows of windows, (n, D)."""
+    if view.kind == "dct":
+        return features.dct
+    if view.kind == "distance":
+        return log_distance(features.taps[:, -1], centre)[:, None]
+    chosen = features.taps[:, [encoder_taps.index(tap) for tap in view.taps]]
+    length = np.maximum(np.sqrt((chosen**2).sum(axis=2, keepdims=True)), LEAST_LENGTH)
+    values: Floats = (chosen / length).reshape(len(chosen), -1)
+    return values
+
+
+def block_values(view: View, features: Features, centre: Floats) -> Floats:
+    """Return what a view shows of blocks, (n * 196, D), row by row."""
+    if view.kind == "dct":
+        return features.block_dct.reshape(-1, features.block_dct.shape[-1])
+    tokens = features.tokens.reshape(-1, features.tokens.shape[-1])
+    return log_distance(tokens, centre)[:, None] if view.kind == "distance" else tokens
+
+
+def log_distance(tap: Floats, centre: Floats) -> Floats:
+    """Return (n,): log of the mean squared distance of (n, width) from the clean centre."""
+    distance: Floats = np.log(((tap - centre) ** 2).mean(axis=1) + DISTANCE_FLOOR)
+    return distance

@@ -1,0 +1,198 @@
+"""Fit the experts of a manifold on clean images, by the features of an exported encoder."""
+
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from sonoquality.arrays import Floats, Luma, Mask, Tokens, Windows
+from sonoquality.metrics import reference
+from sonoquality.metrics.experts import (
+    Expert,
+    ExpertManifold,
+    Features,
+    Level,
+    View,
+    block_values,
+    window_values,
+)
+from sonoquality.metrics.experts_file import view_of
+from sonoquality.preprocess import windows_of, working_image
+from sonoquality.training import calibrate
+from sonoquality.training.data import Readable
+from sonoquality.training.mixture import FitRecipe, fit_manifold
+
+TOKENS_PER_WINDOW = 12
+#: Block badness of this clean quantile is shown as bad as can be.
+HEAT_QUANTILE = 0.95
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is done, how many are done, and how many there are."""
+Weights = dict[str, Annotated[float, Field(gt=0)]]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExpertsRecipe(_Table):
+    """Which experts a score is made of, and how each is fitted."""
+
+    name: str = "nrq"
+    version: str = "1.0.0"
+    window: Weights = {"dct": 1.0, "distance": 1.0}
+    """Weights of the experts of windows: `dct`, `distance`, or `taps` with the blocks chosen, as in
+    `taps_2_4`."""
+    block: Weights = {"dct": 1.0, "tokens": 1.0}
+    """Of single blocks, for the heat map: `dct`, `tokens`, `distance`."""
+    variance_kept: Annotated[float, Field(gt=0, le=1)] = 0.999
+    components: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
+    trim: Annotated[float, Field(ge=0, lt=0.5)] = 0.05
+    rounds: Annotated[int, Field(ge=0)] = 2
+    seed: int = 2026
+    tail_share: Annotated[float, Field(gt=0, le=1)] = 0.15
+    tail_weight: Annotated[float, Field(ge=0, le=1)] = 0.25
+
+    def views(self, level: Level) -> tuple[tuple[View, float], ...]:
+        """Return what each expert looks at, with its weight."""
+        weights = self.window if level == "window" else self.block
+        return tuple((view_of(name, level), weight) for name, weight in weights.items())
+
+    @property
+    def density(self) -> FitRecipe:
+        """How a density is fitted."""
+        return FitRecipe(
+            variance_kept=self.variance_kept,
+            components=self.components,
+            trim=self.trim,
+            rounds=self.rounds,
+            seed=self.seed,
+        )
+
+
+def read_recipe(path: Path) -> ExpertsRecipe:
+    """Read a recipe.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is not TOML, or a key or value is not one of ours.
+    """
+    return ExpertsRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """An exported encoder, as a fit needs it."""
+
+    sha256: str  #: identity of the fp32 weights
+    taps: tuple[int, ...]  #: blocks, counted from 1
+    centre: Floats  #: (width,) of clean windows
+    encode: Callable[[Windows, Windows], tuple[Tokens, Tokens]]
+    """From windows and masks to pooled taps (n, tap, width) and last tokens (n, 14, 14, width)."""
+
+
+def features_of(encoder: Encoder, luma: Luma, mask: Mask) -> tuple[Features, Floats]:
+    """Measure every window of an image; returns features and each window's area in the scan."""
+    windows = windows_of(working_image(luma, mask))
+    taps, tokens = encoder.encode(windows.pixels, windows.masks)
+    found = Features.of(
+        windows.pixels, windows.masks, taps.astype(np.float64), tokens.astype(np.float64)
+    )
+    return found, windows.areas
+
+
+def gather(
+    encoder: Encoder, images: Iterable[Readable], n_images: int, progress: Progress
+) -> list[Features]:
+    """Measure images; of each, all windows and a few blocks that count."""
+    found = []
+    for i, image in enumerate(images):
+        features, _ = features_of(encoder, *image.read())
+        found.append(_thinned(features, image.seed))
+        progress("features", i + 1, n_images)
+    return found
+
+
+def _thinned(features: Features, seed: int) -> Features:
+    counts = features.counts > 0
+    n_taken = min(int(counts.sum()), TOKENS_PER_WINDOW * len(counts))
+    taken = np.random.default_rng(seed).choice(int(counts.sum()), n_taken, replace=False)
+    return Features(
+        dct=features.dct,
+        taps=features.taps,
+        block_dct=features.block_dct[counts][taken],
+        tokens=features.tokens[counts][taken],
+        counts=np.ones(n_taken),
+    )
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """Put the features of images one after another."""
+    return Features(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("dct", "taps", "block_dct", "tokens", "counts")
+        }
+    )
+
+
+def fit_experts(features: Features, encoder: Encoder, recipe: ExpertsRecipe) -> ExpertManifold:
+    """Fit every expert on clean features; the same features give the same numbers."""
+
+    def shown(view: View, level: Level) -> Floats:
+        if level == "window":
+            return window_values(view, features, encoder.centre, encoder.taps)
+        return block_values(view, features, encoder.centre)
+
+    def fitted(level: Level) -> tuple[Expert, ...]:
+        return tuple(
+            _expert(view, weight, shown(view, level), recipe.density)
+            for view, weight in recipe.views(level)
+        )
+
+    return ExpertManifold(
+        encoder_sha256=encoder.sha256,
+        encoder_taps=encoder.taps,
+        centre=encoder.centre,
+        window=fitted("window"),
+        block=fitted("block"),
+        n_components=max(recipe.components),
+    )
+
+
+def _expert(view: View, weight: float, values: Floats, recipe: FitRecipe) -> Expert:
+    if view.kind == "distance":
+        energy = values[:, 0]
+        median = float(np.median(energy))
+        mad = float(1.4826 * np.median(np.abs(energy - median)))
+        return Expert(view=view, weight=weight, manifold=None, median=median, mad=mad)
+    density = fit_manifold(values, recipe)
+    median, mad = float(density.median), float(density.mad)
+    return Expert(view=view, weight=weight, manifold=density, median=median, mad=mad)
+
+
+def heat_full(manifold: ExpertManifold, features: Features) -> float:
+    """Return the block badness that is shown as bad as can be, from clean blocks."""
+    return round(float(np.quantile(manifold.block_badness(features), HEAT_QUANTILE)), 3)
+
+
+def scorer(
+    encoder: Encoder, judges: Sequence[ExpertManifold], recipe: ExpertsRecipe
+) -> calibrate.Score:
+    """Return the function that scores an image by each of several manifolds."""
+
+    def score(luma: Luma, mask: Mask) -> tuple[list[float], int]:
+        features, areas = features_of(encoder, luma, mask)
+        blends = [
+            reference.image_badness(
+                judge.badness(features), areas, recipe.tail_share, recipe.tail_weight
+            )[2]
+            for judge in judges
+        ]
+        return blends, len(areas)
+
+    return score

@@ -1,0 +1,93 @@
+"""A zoo entry of experts made of a few random numbers, for tests that know no torch.
+
+The encoder is a stand-in written as a graph: means, spreads and products of 16 px patches.
+"""
+
+import numpy as np
+
+from sonoquality.arrays import Floats, Tokens, Windows
+from sonoquality.metrics.experts import (
+    Expert,
+    ExpertManifold,
+    Features,
+    View,
+    block_values,
+    window_values,
+)
+from sonoquality.training.mixture import FitRecipe, fit_manifold
+
+WIDTH = 6
+TAPS = (2, 4)
+HASH = "5e" * 32
+
+
+def encode(pixels: Windows, masks: Windows) -> tuple[Tokens, Tokens]:
+    """Return taps (n, 2, 6) and last tokens (n, 14, 14, 6) of windows (n, 1, 224, 224)."""
+    patches = pixels.reshape(-1, 14, 16, 14, 16).transpose(0, 1, 3, 2, 4).reshape(-1, 14, 14, 256)
+    steps = np.diff(patches, axis=3)
+    tokens = np.stack(
+        [
+            patches.mean(3),
+            patches.std(3),
+            patches.max(3),
+            patches.min(3),
+            np.abs(steps).mean(3),
+            steps.max(3),
+        ],
+        axis=3,
+    )
+    share = masks.reshape(-1, 14, 16, 14, 16).mean(axis=(2, 4))
+    inside = (share >= 0.5).astype(np.float32)[..., None]
+    pooled = (tokens * inside).sum(axis=(1, 2)) / np.maximum(inside.sum(axis=(1, 2)), 1.0)
+    taps = np.stack([pooled**2 + 0.1, pooled], axis=1)
+    return taps.astype(np.float32), tokens.astype(np.float32)
+
+
+def windows(n: int, seed: int = 0) -> tuple[Windows, Windows]:
+    """Return n windows of smooth noise, each under a mask of its own."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.uniform(0.1, 0.9, (n, 1, 56, 56))
+    pixels = coarse.repeat(4, axis=2).repeat(4, axis=3)
+    pixels = np.clip(pixels + rng.normal(0.0, 0.03, pixels.shape), 0, 1).astype(np.float32)
+    masks = np.zeros_like(pixels)
+    for k in range(n):
+        masks[k, 0, : 150 + k % 70, k % 40 :] = 1.0
+    return pixels, masks
+
+
+def features(pixels: Windows, masks: Windows) -> Features:
+    """Measure windows with the stand-in."""
+    taps, tokens = encode(pixels, masks)
+    return Features.of(pixels, masks, taps.astype(np.float64), tokens.astype(np.float64))
+
+
+def manifold(n: int = 60, components: int = 1) -> ExpertManifold:
+    """Fit every kind of expert on n windows, with room for one Gaussian more than there are."""
+    found = features(*windows(n))
+    centre = found.taps[:, -1].mean(axis=0)
+
+    def expert(view: View, weight: float, values: Floats) -> Expert:
+        dense = None
+        if view.kind != "distance":
+            dense = fit_manifold(values, FitRecipe(variance_kept=0.97, components=(components,)))
+        energy = values[:, 0] if dense is None else dense.energy(values)
+        median = float(np.median(energy))
+        mad = float(1.4826 * np.median(np.abs(energy - median)))
+        return Expert(view=view, weight=weight, manifold=dense, median=median, mad=mad)
+
+    whole = (View(kind="dct"), View(kind="taps", taps=(4,)), View(kind="distance"))
+    single = (View(kind="dct"), View(kind="tokens"), View(kind="distance"))
+    return ExpertManifold(
+        encoder_sha256=HASH,
+        encoder_taps=TAPS,
+        centre=centre,
+        window=tuple(
+            expert(view, weight, window_values(view, found, centre, TAPS))
+            for view, weight in zip(whole, (1.0, 0.5, 2.0), strict=True)
+        ),
+        block=tuple(
+            expert(view, weight, block_values(view, found, centre)[found.counts.ravel() > 0])
+            for view, weight in zip(single, (1.0, 1.0, 0.5), strict=True)
+        ),
+        n_components=components + 1,
+    )
