@@ -47,8 +47,8 @@ def windows(n: int, seed: int = 0) -> tuple[Windows, Windows]:
     """Return n windows of smooth noise, each under a mask of its own."""
     rng = np.random.default_rng(seed)
     coarse = rng.uniform(0.1, 0.9, (n, 1, 56, 56))
-    pixels = coarse.repeat(4, axis=2).repeat(4, axis=3)
-    pixels = np.clip(pixels + rng.normal(0.0, 0.03, pixels.shape), 0, 1).astype(np.float32)
+    smooth = coarse.repeat(4, axis=2).repeat(4, axis=3)
+    pixels = np.clip(smooth + rng.normal(0.0, 0.03, smooth.shape), 0, 1).astype(np.float32)
     masks = np.zeros_like(pixels)
     for k in range(n):
         masks[k, 0, : 150 + k % 70, k % 40 :] = 1.0
