@@ -225,7 +225,7 @@ PLANT = (
         Query(expr="max by (calling_ae) (sonogate_sender_delay_seconds)", legend="{{calling_ae}}"),
         Query(
             expr="max by (calling_ae) (sonogate_sender_clock_skewed) > 0",
-            legend="{{calling_ae}}: clock in our future",
+            legend="{{calling_ae}}: clock is wrong",
         ),
         description="A sender over two minutes sends at the end of the exam.",
     ),

@@ -67,7 +67,9 @@ class Housekeeping:
         for sender in await self.studies.senders():
             ae = self.metrics.ae(sender.calling_ae)
             self.metrics.clock_skewed.labels(ae).set(sender.clock_skewed)
-            if sender.sends_late_seconds is not None:
+            if sender.sends_late_seconds is None:
+                self.metrics.sender_delay_seconds.remove(ae)
+            else:
                 self.metrics.sender_delay_seconds.labels(ae).set(sender.sends_late_seconds)
 
     async def let_go(self) -> None:

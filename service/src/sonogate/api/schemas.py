@@ -90,10 +90,11 @@ class Sender(BaseModel):
     n_objects: int
     last_received_at: datetime
     sends_late_seconds: float | None = Field(
-        description="Median of received minus acquired; null if unknown."
+        description="Median of received minus acquired; null if unknown, or the clock is wrong."
     )
     clock_skewed: bool = Field(
-        description="Its acquisition times lie in our future: set its clock."
+        description="Its acquisition times lie in our future, or a constant time behind: "
+        "set its clock."
     )
     advice: str | None = Field(description="What to change on the cart, in one sentence.")
 

@@ -147,7 +147,7 @@ def senders(settings: Settings) -> Iterator[Check]:
 def _late(sender: dict[str, Any]) -> str:
     if sender.get("clock_skewed"):
         return "its clock is wrong"
-    return f"images come {sender.get('sends_late_seconds') or 0:.0f} s after they were taken"
+    return f"images come {sender.get('sends_late_seconds') or 0:.0f} s after the time they bear"
 
 
 def _answers(settings: Settings) -> bool:

@@ -202,7 +202,7 @@ class Metrics:
         )
         self.clock_skewed = Gauge(
             "sonogate_sender_clock_skewed",
-            "1 if a sender's acquisition times lie in our future.",
+            "1 if a sender's acquisition times lie in our future or a constant time behind.",
             ["calling_ae"],
             registry=registry,
         )

@@ -225,13 +225,21 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long one object took to us."""
+
+    received_posix_seconds: float
+    delay_seconds: float  #: received minus acquired
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SenderRow:
     """What is known of one sender's timing."""
 
     calling_ae: str
     n_objects: int
     last_received_at: datetime
-    delays_seconds: tuple[float, ...]  #: received minus acquired, newest last
+    timings: tuple[Timing, ...]  #: newest last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +249,7 @@ class SenderReport:
     calling_ae: str
     n_objects: int
     last_received_at: datetime
-    sends_late_seconds: float | None  #: median received minus acquired
+    sends_late_seconds: float | None  #: median received minus acquired; None if its clock is wrong
     clock_skewed: bool
     advice: str | None  #: key of a sentence in `messages`
 

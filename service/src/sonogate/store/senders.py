@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from sonogate.store.records import SenderRow
+from sonogate.store.records import SenderRow, Timing
 from sonogate.store.tables import senders
 
 
@@ -28,17 +28,17 @@ class Senders:
         return [_to_sender(row) for row in rows]
 
     def note(
-        self, calling_ae: str, received_at: datetime, delay_seconds: float | None, keep: int
+        self, calling_ae: str, received_at: datetime, timing: Timing | None, keep: int
     ) -> None:
-        """Count one object and remember its delay, if it is known, among the last `keep`."""
+        """Count one object and remember its timing, if it is known, among the last `keep`."""
         known = self.get(calling_ae)
-        delays = list(known.delays_seconds) if known else []
-        if delay_seconds is not None:
-            delays = [*delays, delay_seconds][-keep:]
+        timings = known.timings if known else ()
+        if timing is not None:
+            timings = (*timings, timing)[-keep:]
         values = {
             "n_objects": (known.n_objects if known else 0) + 1,
             "last_received_at": max(received_at, known.last_received_at) if known else received_at,
-            "delays_seconds": delays,
+            "timings": [[each.received_posix_seconds, each.delay_seconds] for each in timings],
         }
         if known is None:
             self._connection.execute(insert(senders), {"calling_ae": calling_ae, **values})
@@ -53,5 +53,8 @@ def _to_sender(row: Any) -> SenderRow:
         calling_ae=row.calling_ae,
         n_objects=row.n_objects,
         last_received_at=row.last_received_at,
-        delays_seconds=tuple(row.delays_seconds),
+        timings=tuple(
+            Timing(received_posix_seconds=received, delay_seconds=delay)
+            for received, delay in row.timings
+        ),
     )

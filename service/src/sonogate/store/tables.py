@@ -199,5 +199,5 @@ senders = Table(
     Column("calling_ae", Text, primary_key=True),
     Column("n_objects", BigInteger, nullable=False),
     Column("last_received_at", UtcDateTime, nullable=False),
-    Column("delays_seconds", JSON, nullable=False),  # received minus acquired, newest last
+    Column("timings", JSON, nullable=False),  # [received, received minus acquired], newest last
 )
