@@ -9,16 +9,17 @@ import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from sonogate import __version__
 from sonogate.domain.verdict import Band, Verdict
 from sonogate.errors import GateError
+from sonogate.progress import Progress
 from sonogate.settings import LogSettings, Settings, load, reference
 from sonogate.settings.loading import load_with_origins
 from sonogate.settings.sources import all_knobs
@@ -48,16 +49,27 @@ def serve(config: ConfigOption = None) -> None:
 
     settings = load(config)
     logs.configure(settings.log)
+    typer.echo(_plan(settings), err=True)
     _until_stopped(_serve(settings))
+
+
+def _plan(settings: Settings) -> str:
+    """Say what is about to start, before the seconds in which it loads."""
+    listener, http = settings.listener, settings.http
+    return (
+        f"sonogate {__version__} starts: DICOM {listener.ae_title}@{listener.host}:{listener.port},"
+        f" HTTP {http.host}:{http.port}, data in {settings.data_dir}"
+    )
 
 
 async def _serve(settings: Settings) -> None:
     from sonogate.app import running_gate
 
+    listener, scoring = settings.listener, settings.scoring
+    typer.echo(f"loading {scoring.model} into {scoring.workers} worker processes", err=True)
     async with running_gate(settings) as gate:
-        listener = settings.listener
         typer.echo(
-            f"DICOM {listener.ae_title}@{listener.host}:{gate.dicom_port}   page {gate.url}",
+            f"ready: DICOM {listener.ae_title}@{listener.host}:{gate.dicom_port}   page {gate.url}",
             err=True,
         )
         await asyncio.Event().wait()
@@ -112,11 +124,10 @@ def phantom(folder: Annotated[Path, typer.Argument(help="Folder to write to.")])
     """Write the demo's phantom exam as DICOM files, to send by any other means."""
     from sonogate.demo.exam import names_of, write_exam
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        drawing = progress.add_task("Drawing a phantom exam (no patient)", total=len(names_of()))
+    with Progress("Drawing a phantom exam (no patient)", len(names_of())) as progress:
         for path in write_exam(folder, datetime.now().astimezone()):
-            progress.advance(drawing)
-            typer.echo(path)
+            progress.advance()
+            progress.beside(partial(typer.echo, path))
 
 
 @app.command()
@@ -142,12 +153,11 @@ def send(
     if not found.files:
         raise GateError("No DICOM object to send; give Part 10 files or folders that hold some.")
     results: list[Sent] = []
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        sending = progress.add_task(f"Sending to {peer}", total=len(found.files))
+    with Progress(f"Sending to {peer}", len(found.files)) as progress:
 
         def note(sent: Sent) -> None:
             results.append(sent)
-            progress.advance(sending)
+            progress.advance()
 
         for files in found.by_study().values():
             send_study(files, peer, note)
@@ -168,16 +178,20 @@ def score(
     config: ConfigOption = None,
 ) -> None:
     """Judge DICOM objects and PNG, JPEG or WebP images here, without a server."""
+    from sonogate.demo.objects import files_under
     from sonogate.offline import judge_files
 
-    n_judged = 0
-    for judged in judge_files(paths, load(config)):
-        if judged.verdict is None:
-            typer.echo(f"skipped {judged.path}: {judged.skipped}", err=True)
-            continue
-        n_judged += 1
-        line = json.dumps(judged.to_json()) if as_json else _lines(judged.path, judged.verdict)
-        typer.echo(line)
+    settings, files, n_judged = load(config), list(files_under(paths)), 0
+    with Progress("Judging", len(files)) as progress:
+        for judged in judge_files(files, settings):
+            progress.advance()
+            if judged.verdict is None:
+                skipped = f"skipped {judged.path}: {judged.skipped}"
+                progress.beside(partial(typer.echo, skipped, err=True))
+                continue
+            n_judged += 1
+            said = json.dumps(judged.to_json()) if as_json else _lines(judged.path, judged.verdict)
+            progress.beside(partial(typer.echo, said))
     if not n_judged:
         raise GateError("Nothing to judge: give DICOM objects, PNG, JPEG or WebP images.")
 
