@@ -57,8 +57,7 @@ def windows(n: int, seed: int = 0) -> tuple[Windows, Windows]:
 
 def features(pixels: Windows, masks: Windows) -> Features:
     """Measure windows with the stand-in."""
-    taps, tokens = encode(pixels, masks)
-    return Features.of(pixels, masks, taps.astype(np.float64), tokens.astype(np.float64))
+    return Features.of(pixels, masks, *encode(pixels, masks))
 
 
 def manifold(n: int = 60, components: int = 1) -> ExpertManifold:

@@ -63,7 +63,10 @@ def _shipped(encoder: Path, data: Path, out: Path, by: tuple[Path | None, str], 
     experts = import_module("sonoquality.training.experts")
     if by[1] not in PRECISIONS:
         raise typer.BadParameter(f"Precisions are {', '.join(PRECISIONS)}.")
-    recipe = experts.ExpertsRecipe() if by[0] is None else experts.read_recipe(by[0])
+    try:
+        recipe = experts.ExpertsRecipe() if by[0] is None else experts.read_recipe(by[0])
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{by[0]}: {error}") from error
     fitting = room("sonoquality.training.fit_experts")
     entry: Path = fitting.fit(encoder, data, out, progress=bars, recipe=recipe, precision=by[1])
     return entry

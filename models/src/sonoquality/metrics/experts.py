@@ -9,14 +9,17 @@ no single expert shout. The same holds for single blocks, for the heat map. This
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sonoquality.arrays import Floats, Windows
 from sonoquality.metrics.baselines import token_features, window_features
 from sonoquality.metrics.manifold import Manifold
 
+Encoded: TypeAlias = NDArray[np.floating[Any]]
+"""What an encoder says, in the precision it says it."""
 Level = Literal["window", "block"]
 Kind = Literal["dct", "taps", "tokens", "distance"]
 #: What an expert may look at: whole windows, and single blocks of 16 px.
@@ -41,7 +44,7 @@ class Features:
     counts: Floats  #: (n, 14, 14), 1 where a block lies in the mask
 
     @classmethod
-    def of(cls, pixels: Windows, masks: Windows, taps: Floats, tokens: Floats) -> "Features":
+    def of(cls, pixels: Windows, masks: Windows, taps: Encoded, tokens: Encoded) -> "Features":
         """Measure windows and masks (n, 1, 224, 224), given what an encoder says of them."""
         block_dct, counts = token_features(pixels, masks)
         return cls(

@@ -64,8 +64,7 @@ def score_by_experts(
     """
     working = working_image(*inputs)
     windows = windows_of(working)
-    taps, tokens = (part.astype(np.float64) for part in encoded)
-    features = Features.of(windows.pixels, windows.masks, taps, tokens)
+    features = Features.of(windows.pixels, windows.masks, *encoded)
     values, blocks = manifold.badness(features), manifold.block_badness(features)
     return _scores(values, blocks, windows, working, card=card, n_pixels=inputs[0].size)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from sonoquality.arrays import Floats, Luma, Mask, Tokens, Windows
+from sonoquality.errors import ManifoldError
 from sonoquality.metrics import reference
 from sonoquality.metrics.experts import (
     Expert,
@@ -32,7 +33,7 @@ HEAT_QUANTILE = 0.95
 
 Progress = Callable[[str, int, int], None]
 """Called with what is done, how many are done, and how many there are."""
-Weights = dict[str, Annotated[float, Field(gt=0)]]
+Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 
 
 class _Table(BaseModel):
@@ -56,6 +57,13 @@ class ExpertsRecipe(_Table):
     seed: int = 2026
     tail_share: Annotated[float, Field(gt=0, le=1)] = 0.15
     tail_weight: Annotated[float, Field(ge=0, le=1)] = 0.25
+
+    @field_validator("window", "block")
+    @classmethod
+    def _known(cls, weights: dict[str, float], field: ValidationInfo) -> dict[str, float]:
+        for name in weights:
+            view_of(name, "window" if field.field_name == "window" else "block")
+        return weights
 
     def views(self, level: Level) -> tuple[tuple[View, float], ...]:
         """Return what each expert looks at, with its weight."""
@@ -98,10 +106,8 @@ class Encoder:
 def features_of(encoder: Encoder, luma: Luma, mask: Mask) -> tuple[Features, Floats]:
     """Measure every window of an image; returns features and each window's area in the scan."""
     windows = windows_of(working_image(luma, mask))
-    taps, tokens = encoder.encode(windows.pixels, windows.masks)
-    found = Features.of(
-        windows.pixels, windows.masks, taps.astype(np.float64), tokens.astype(np.float64)
-    )
+    encoded = encoder.encode(windows.pixels, windows.masks)
+    found = Features.of(windows.pixels, windows.masks, *encoded)
     return found, windows.areas
 
 
@@ -141,7 +147,17 @@ def joined(parts: Sequence[Features]) -> Features:
 
 
 def fit_experts(features: Features, encoder: Encoder, recipe: ExpertsRecipe) -> ExpertManifold:
-    """Fit every expert on clean features; the same features give the same numbers."""
+    """Fit every expert on clean features; the same features give the same numbers.
+
+    Raises:
+        ManifoldError: the recipe names a tap that the encoder has not.
+    """
+    absent = {tap for view, _ in recipe.views("window") for tap in view.taps} - {*encoder.taps}
+    if absent:
+        raise ManifoldError(
+            f"The encoder has no tap {', '.join(map(str, sorted(absent)))}; the recipe may name "
+            f"{', '.join(map(str, encoder.taps))}."
+        )
 
     def shown(view: View, level: Level) -> Floats:
         if level == "window":
