@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from sonogate.domain.instance import MediaType
 from sonogate.errors import EmptyPixelDataError, UndecodableError
@@ -115,19 +113,6 @@ def test_acquired_at_is_the_most_exact_time_given(
 ) -> None:
     """Acquisition DateTime, else date and time, else content; a study's time is no image's time."""
     assert expected == open_dicom(make_object(grey, **attributes)).header.acquired_at
-
-
-def test_the_view_is_its_code_before_its_name(
-    grey: NDArray[np.uint8], make_object: "MakeObject", open_dicom: "Open"
-) -> None:
-    """A code tells views apart better than the words of a preset."""
-    code = Dataset()
-    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "G-A19B", "SRT", "Apical"
-    coded = make_object(grey, ViewCodeSequence=Sequence([code]), ViewName="4C")
-    named = make_object(grey, ViewName="4C", name="named.dcm")
-
-    assert "SRT:G-A19B" == open_dicom(coded).header.view
-    assert "4C" == open_dicom(named).header.view
 
 
 @pytest.mark.parametrize("charset", [b"ISO_IR 999", b"\\ISO 2022 IR 87", b"\xff\xfe", b"GB18030"])

@@ -94,6 +94,8 @@ class Clinic:
         status: Status = Status.GRADED,
         study: str | None = STUDY,
         view: str | None = None,
+        laterality: str | None = None,
+        view_modifiers: str | None = None,
         seed: int | None = None,
         cells: np.ndarray[tuple[int, int], np.dtype[np.uint8]] | None = None,
         calipers: bool = False,
@@ -105,6 +107,8 @@ class Clinic:
             sop_instance_uid=received.sop_instance_uid,
             study_instance_uid=StudyUID(study) if study else None,
             view=view,
+            laterality=laterality,
+            view_modifiers=view_modifiers,
             acquired_at=acquired_at,
             exam_type=exam_type,
         )

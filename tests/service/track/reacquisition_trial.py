@@ -30,6 +30,16 @@ from sonoquality.preprocess import scan_mask
 Grey = NDArray[np.uint8]  #: (height, width)
 FAULTS = ("G-", "G+", "ATT", "SHA", "CON", "DEF", "SPK", "MOT")
 SINGLE_GROUP = "busi_breast"  # no patient ids were published: each image counts as a group
+VIEW_PATH = """\
+Every rate on this page is of the similarity path: pictures without a view. The view path
+trusts what the cart wrote, and has no rate here: no public set of exams has view codes, and in a
+phantom exam we would write them ourselves. It clears when view code (else View Name, else View
+Position), laterality and modifiers are equal on both sides or missing on both; image comments
+are not read, since carts and converters fill them with other things. So it errs as often as the
+cart's labels do: where neither image tells its side, a good left kidney clears the low right one
+of the same view code. Sides or modifiers that differ never clear, by neither path; a side that
+only one image tells is asked.
+"""
 FRAMES_OF_ONE_VIEW = ("lung_pocus", "timtrack_muscle")  # many frames of one subject and view
 
 
@@ -224,6 +234,7 @@ def report(trial: Trial) -> Iterator[str]:
     yield "`python -m tests.service.track.reacquisition_trial ../shared/data`; see the"
     yield "top of that file for what is compared with what. Real images; the earlier one of each"
     yield f"pair has one gross fault (level 4 or 5 of {', '.join(FAULTS)}) and a probe held anew.\n"
+    yield VIEW_PATH
     columns = (trial.strangers, trial.other_view, trial.same_image, trial.same_view)
     yield "| similarity from | other patient | other view of the patient | same image | same view |"
     yield "|---|---|---|---|---|"

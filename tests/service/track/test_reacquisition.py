@@ -119,6 +119,51 @@ async def test_alike_pictures_of_differing_views_are_asked(clinic: Clinic, draw:
     )
 
 
+KIDNEY = {"view": "SCT:64033007", "seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ({"laterality": "R"}, {"laterality": "L"}),
+        ({"view_modifiers": "SCT:24028007"}, {"view_modifiers": "SCT:7771000"}),
+    ],
+)
+async def test_the_other_side_never_clears(
+    clinic: Clinic, older: dict[str, str], newer: dict[str, str]
+) -> None:
+    """A left kidney is no right one, whatever the view code and the pictures say."""
+    await clinic.send(Band.LOW, **KIDNEY, **older)
+    good = await clinic.send(Band.HIGH, **KIDNEY, **newer)
+    unlike = await clinic.send(Band.HIGH, view=KIDNEY["view"], seed=2, **newer)
+    study = await clinic.studies.get(STUDY)
+
+    assert ((), (), [1]) == (good.cleared, unlike.cleared, study.reacquire)
+    assert [(2, 1)] == [(q.newer, q.older) for q in study.questions]
+
+
+@pytest.mark.parametrize("older", [{}, {"laterality": "R"}])
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_side_that_only_one_image_tells_is_asked(
+    clinic: Clinic, older: dict[str, str], seed: int
+) -> None:
+    """Alike or not: the view is the same, the side unknown; a tap decides."""
+    await clinic.send(Band.LOW, **KIDNEY, **older)
+    newer = {} if older else {"laterality": "R"}
+    good = await clinic.send(Band.HIGH, view=KIDNEY["view"], seed=seed, **newer)
+    study = await clinic.studies.get(STUDY)
+
+    assert ((), [(2, 1)]) == (good.cleared, [(q.newer, q.older) for q in study.questions])
+
+
+async def test_the_same_side_clears(clinic: Clinic) -> None:
+    """Equal view, equal side, equal modifiers."""
+    side = {"laterality": "R", "view_modifiers": "SCT:24028007"}
+    await clinic.send(Band.LOW, view=KIDNEY["view"], **side)
+
+    assert ("view",) == (await clinic.send(Band.HIGH, view=KIDNEY["view"], **side)).cleared
+
+
 async def test_an_earlier_good_image_clears_nothing(clinic: Clinic) -> None:
     """Only a later image can be a re-acquisition."""
     await clinic.send(Band.HIGH, view="LIVER")

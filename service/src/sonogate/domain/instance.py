@@ -103,7 +103,11 @@ class Header:
         None  #: body part examined, else study description, upper case; None if empty
     )
     view: str | None = (
-        None  #: view code "scheme:value", else burned or coded view name; None if empty
+        None  #: view code "scheme:value", else its name or position as text; None if empty
+    )
+    laterality: str | None = None  #: the side shown: R, L, B (both) or U (unpaired); None if empty
+    view_modifiers: str | None = (
+        None  #: codes "scheme:value" that narrow view or region, sorted, joined by "+"; None: none
     )
     instance_number: int | None = None
     n_frames: int = 1

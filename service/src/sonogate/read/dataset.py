@@ -28,6 +28,8 @@ PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 UNDEFINED_LENGTH = 0xFFFFFFFF
 #: Groups of which anything is kept. The patient's (0010) and private ones are read over.
 KEPT_GROUPS = frozenset({0x0002, 0x0008, 0x0018, 0x0020, 0x0028, 0x0054, 0x7FE0})
+#: Shared Functional Groups Sequence: what an enhanced object says of all its frames at once.
+SHARED_GROUPS = 0x52009229
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class _Elements:
         )
         for element in generator:
             self._check(element)
-            if element.tag.group in KEPT_GROUPS:
+            if element.tag.group in KEPT_GROUPS or element.tag == SHARED_GROUPS:
                 self._found[element.tag] = element
         if self._stream.tell() > self._stream.size:
             raise UndecodableError("The object is truncated.")

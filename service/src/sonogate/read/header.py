@@ -17,6 +17,8 @@ from sonogate.read.times import acquired_at
 
 #: Longest text kept of one attribute: LO and UI allow 64 characters, LT far more.
 MAX_TEXT = 64
+#: Items of one sequence looked at; views have one code and few modifiers.
+MAX_ITEMS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,8 @@ def _header(parsed: ParsedObject) -> Header:
         station_name=text(dataset, "StationName"),
         exam_type=exam_type.upper() if exam_type else None,
         view=_view(dataset),
+        laterality=_laterality(dataset),
+        view_modifiers=_view_modifiers(dataset),
         instance_number=whole_number(dataset, "InstanceNumber"),
         n_frames=max(0, _n_frames(dataset)),
         transfer_syntax_uid=parsed.transfer_syntax_uid or None,
@@ -104,12 +108,42 @@ def _n_frames(dataset: Dataset) -> int:
 
 def _view(dataset: Dataset) -> str | None:
     """Return the coded view as "scheme:value", else its name; the standard has three places."""
-    items = tolerant(lambda: dataset.ViewCodeSequence) or []
-    for item in items:
-        code = text(item, "CodeValue") or text(item, "LongCodeValue") or text(item, "URNCodeValue")
-        if code:
-            return f"{text(item, 'CodingSchemeDesignator') or ''}:{code}"
+    for item in _items(dataset, "ViewCodeSequence"):
+        if code := _code(item):
+            return code
     return text(dataset, "ViewName") or text(dataset, "ViewPosition")
+
+
+def _laterality(dataset: Dataset) -> str | None:
+    """Return the side: the image's own word, the frames' common one, else the series'."""
+    places = [(dataset, "ImageLaterality")]
+    for shared in _items(dataset, "SharedFunctionalGroupsSequence"):
+        places += [(each, "FrameLaterality") for each in _items(shared, "FrameAnatomySequence")]
+    for place, keyword in [*places, (dataset, "Laterality")]:
+        if side := text(place, keyword):
+            return side.upper()
+    return None
+
+
+def _view_modifiers(dataset: Dataset) -> str | None:
+    """Return what narrows the view or the anatomic region; a region's side is coded here too."""
+    narrowed = [(dataset, "ViewModifierCodeSequence")]
+    narrowed += [(i, "ViewModifierCodeSequence") for i in _items(dataset, "ViewCodeSequence")]
+    narrowed += [
+        (i, "AnatomicRegionModifierSequence") for i in _items(dataset, "AnatomicRegionSequence")
+    ]
+    codes = {_code(item) for place, keyword in narrowed for item in _items(place, keyword)}
+    return "+".join(sorted(code for code in codes if code)) or None
+
+
+def _items(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """Return the first items of a sequence; none if it is missing or unreadable."""
+    return tolerant(lambda: list(dataset[keyword].value[:MAX_ITEMS])) or []
+
+
+def _code(item: Dataset) -> str | None:
+    code = text(item, "CodeValue") or text(item, "LongCodeValue") or text(item, "URNCodeValue")
+    return f"{text(item, 'CodingSchemeDesignator') or ''}:{code}" if code else None
 
 
 def text(dataset: Dataset, keyword: str) -> str | None:

@@ -89,6 +89,8 @@ def to_header(row: Any) -> Header:
         station_name=row.station_name,
         exam_type=row.exam_type,
         view=row.view,
+        laterality=row.laterality,
+        view_modifiers=row.view_modifiers,
         instance_number=row.instance_number,
         n_frames=row.n_frames or 1,
         transfer_syntax_uid=row.transfer_syntax_uid,
@@ -107,6 +109,8 @@ def header_columns(header: Header) -> dict[str, object]:
         "station_name": header.station_name,
         "exam_type": header.exam_type,
         "view": header.view,
+        "laterality": header.laterality,
+        "view_modifiers": header.view_modifiers,
         "instance_number": _bounded(header.instance_number),
         "n_frames": _bounded(header.n_frames),
     }

@@ -122,6 +122,8 @@ class Candidate:
     object_id: str
     number: int
     view: str | None
+    laterality: str | None
+    view_modifiers: str | None
     received_at: datetime
     acquired_at: datetime | None
     effective_band: Band

@@ -91,6 +91,8 @@ _CANDIDATES = (
         objects.c.object_id,
         objects.c.number,
         objects.c.view,
+        objects.c.laterality,
+        objects.c.view_modifiers,
         objects.c.received_at,
         objects.c.acquired_at,
         objects.c.has_calipers,

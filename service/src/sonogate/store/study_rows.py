@@ -47,6 +47,8 @@ def to_candidate(row: Any) -> Candidate:
         object_id=row.object_id,
         number=row.number,
         view=row.view,
+        laterality=row.laterality,
+        view_modifiers=row.view_modifiers,
         received_at=row.received_at,
         acquired_at=row.acquired_at,
         effective_band=Band(row.effective_band),

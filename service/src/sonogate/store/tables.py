@@ -62,6 +62,8 @@ objects = Table(
     Column("station_name", Text),
     Column("exam_type", Text),
     Column("view", Text),
+    Column("laterality", Text),
+    Column("view_modifiers", Text),
     Column("instance_number", BigInteger),
     Column("n_frames", BigInteger),
     Column("has_calipers", Boolean),

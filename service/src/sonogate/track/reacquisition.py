@@ -1,8 +1,10 @@
 """Which earlier lows a good image clears, which it asks about, and which frames are caliper twins.
 
 Clearing needs an equal view (empty never matches empty) or a similarity above a tested threshold
-(`docs/results/reacquisition.md`). Anything less is asked, never assumed: a low that is cleared by
-mistake leaves the patient with a bad image, a question costs one tap.
+(`docs/results/reacquisition.md`), and on both sides the same laterality and modifiers, or none: a
+right kidney looks much like the left one, under the same view code. Anything less is asked, never
+assumed: a low that is cleared by mistake leaves the patient with a bad image, a question costs one
+tap.
 """
 
 from dataclasses import dataclass, replace
@@ -56,8 +58,11 @@ def relate(tx: Transaction, study_uid: str, object_id: str, now: datetime) -> Re
 def clears(newer: Candidate, older: Candidate, alike: float | None) -> str | None:
     """Return how a good image clears an earlier low, or None if it does not by itself.
 
-    Two views that are both named and differ contradict the pictures: then a person decides.
+    Two views, sides or modifiers that are both named and differ contradict the pictures: then a
+    person decides. So too where only one image tells its side.
     """
+    if _side(newer) != _side(older):
+        return None
     if newer.view and older.view:
         return "view" if newer.view.casefold() == older.view.casefold() else None
     return "similarity" if alike is not None and alike >= CLEAR_FROM else None
@@ -136,7 +141,7 @@ def _ask(
         if any(link.object_id == newer.object_id for link in open_now):
             continue
         rivals = [link for link in open_now if link.other_id == older.object_id]
-        if alike < ASK_FROM and (_both_named(newer, older) or _is_beaten(alike, rivals)):
+        if alike < ASK_FROM and (_contradict(newer, older) or _is_beaten(alike, rivals)):
             continue
         question = Link(
             kind=LinkKind.QUESTION,
@@ -150,8 +155,15 @@ def _ask(
     return []
 
 
-def _both_named(newer: Candidate, older: Candidate) -> bool:
-    return bool(newer.view and older.view)
+def _side(candidate: Candidate) -> tuple[str | None, str | None]:
+    return candidate.laterality, candidate.view_modifiers
+
+
+def _contradict(newer: Candidate, older: Candidate) -> bool:
+    """Whether both images name a view, a side or modifiers, and not the same."""
+    mine = ((newer.view or "").casefold(), *_side(newer))
+    theirs = ((older.view or "").casefold(), *_side(older))
+    return any(one and other and one != other for one, other in zip(mine, theirs, strict=True))
 
 
 def _is_beaten(alike: float, rivals: list[Link]) -> bool:
