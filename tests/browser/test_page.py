@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sonogate.domain.verdict import Finding, FindingRegion
+from tests.browser.looks import look
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Browser, PageGate
@@ -47,12 +46,6 @@ SHADOW = Finding(
     severity=0.742,
     region=FindingRegion(x=200, y=150, width=120, height=300),
 )
-
-
-def look(browser: Browser, name: str) -> None:
-    """Keep a screenshot if a folder for them is named in the environment."""
-    if folder := os.environ.get("SONOGATE_SCREENSHOTS"):
-        browser.screenshot(Path(folder) / f"{name}.png")
 
 
 def has(text: str) -> str:
@@ -250,7 +243,7 @@ def test_a_question_is_one_tap_and_decides_how_the_study_closes(
     gate.arrive(**HIGH)
     browser.go(f"http://127.0.0.1:{gate.port}/")
     browser.wait_for(f"{LIVE} && !!document.querySelector('.question')")
-    look(browser, "question")
+    look(browser, "page-question")
 
     browser.click(f"[data-key={answer}-2]")
     browser.wait_for("!document.querySelector('.question')")
@@ -263,8 +256,15 @@ def test_a_question_is_one_tap_and_decides_how_the_study_closes(
         browser.wait_for("!!document.querySelector('dialog[open]')")
         browser.click("dialog button.strong")
     browser.wait_for(has("Closed."))
+    browser.click(".tile:nth-child(1)")
+    meaning = "Taken again" if answer == "yes" else "Take it again"
+    badge = "document.querySelector('.badge .meaning').innerText"
+    browser.wait_for(f"{KIND} === 'low' && {badge} === '{meaning}'")
+    loud = browser.evaluate("document.querySelectorAll('.action:not(.calm)').length")
+    look(browser, f"first-{answer}")
 
     assert ([] if answer == "yes" else [1]) == study.reacquire
+    assert len(study.reacquire) == loud
     assert "closed" == gate.do(gate.studies.get("1.2.3")).status
 
 

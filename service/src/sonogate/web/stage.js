@@ -5,11 +5,12 @@ import { draw } from "./picture.js";
 import { question } from "./question.js";
 import { clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
 
-function badge(kind, verdict, isNew) {
+function badge(kind, image, isNew) {
+  const { verdict } = image;
   const quality = verdict.quality === null ? null : Math.round(verdict.quality);
   return h("div", { class: `badge kind-${kind}${isNew ? " arriving" : ""}` },
     shape(kind),
-    h("div", {}, h("p", { class: "word" }, wordOf(kind)), h("p", { class: "meaning" }, meaningOf(kind))),
+    h("div", {}, h("p", { class: "word" }, wordOf(kind)), h("p", { class: "meaning" }, meaningOf(kind, image))),
     quality !== null && h("p", { class: "quality", title: "Quality, 100 is best" }, String(quality), h("small", {}, "/100")));
 }
 
@@ -43,9 +44,10 @@ function notes(verdict, actionOf) {
 
 function words(image, kind, actionOf) {
   const { verdict } = image;
+  const isCalm = verdict.status !== "graded" || image.replaced_by;
   return h("div", { class: "words" },
     verdict.reason && h("p", { class: "reason" }, verdict.reason),
-    verdict.action && kind !== "high" && h("p", { class: verdict.status === "graded" ? "action" : "action calm" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
+    verdict.action && kind !== "high" && h("p", { class: isCalm ? "action calm" : "action" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
     notes(verdict, actionOf),
     links(image),
     verdict.advice && h("p", { class: "links" }, verdict.advice));
@@ -90,7 +92,7 @@ export async function showStage(element, state, actions) {
   fill(element,
     h("p", { class: "about" }, about(image)),
     view,
-    badge(kind, image.verdict, !isSame),
+    badge(kind, image, !isSame),
     words(image, kind, state.actions),
     question(state, actions),
     overruled(image.verdict, actions),

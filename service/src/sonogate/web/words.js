@@ -19,7 +19,9 @@ export function kindOf(verdict) {
 }
 
 export const wordOf = (kind) => WORDS[kind][0];
-export const meaningOf = (kind) => WORDS[kind][1];
+
+/** What to make of it; what was taken again since asks for nothing any more. */
+export const meaningOf = (kind, image) => (kind === "low" && image.replaced_by ? "Taken again" : WORDS[kind][1]);
 
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
