@@ -16,6 +16,12 @@ WHITE = 215
 LIT = 24
 #: Grey levels by which neighbours in a row of a bar may differ, compressed or not.
 ROW_STEP = 4
+#: On a smaller screen the sides of a bar are blended with what is beside them.
+SMALL_SCREEN = 480
+#: Part of its rectangle that a bar fills: arrows and dots may stand on it.
+LEAST_FILLED, LEAST_FILLED_SMALL = 0.8, 0.5
+#: A bar may be so narrow if it is so many times as high, and runs over so many levels.
+NARROW, TIMES_AS_HIGH, NARROW_LEVELS = 4, 6, 120
 
 
 def find_crosses(luma: Luma, colour: Mask, screen_side: int) -> Mask:
@@ -101,24 +107,40 @@ def find_bars(luma: Luma, screen_side: int) -> Mask:
     """
     found = np.zeros(luma.shape, dtype=np.bool_)
     widest = max(10, screen_side // 25)
-    deep = luma.astype(np.int16)
-    across = np.abs(np.diff(deep, axis=1)) <= ROW_STEP
-    down = np.abs(np.diff(deep, axis=0)) <= 2 * ROW_STEP
-    flat = luma > LIT
-    flat[:, 1:-1] &= across[:, :-1] & across[:, 1:]
-    flat[1:] &= down
-    for (rows, columns), shape in _parts(flat, shortest=4):
-        height, width = shape.shape
-        is_upright = width <= widest and height >= 3 * width and shape.mean() > 0.9
-        if is_upright and _is_ramp(luma[rows, columns]):
+    least_filled = LEAST_FILLED_SMALL if screen_side < SMALL_SCREEN else LEAST_FILLED
+    labels, _ = label(_flat(luma, screen_side))
+    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
+        height, width = rows.stop - rows.start, columns.stop - columns.start
+        if width > widest or height < max(3 * width, 12):
+            continue
+        is_filled = (labels[rows, columns] == number).mean() > least_filled
+        if is_filled and _is_ramp(luma[rows, columns], screen_side):
             below = slice(max(0, rows.start - 1), min(luma.shape[0], rows.stop + height // 2))
             found[below, max(0, columns.start - 2) : columns.stop + 2] = True
     return found
 
 
-def _is_ramp(bar: Luma) -> bool:
+def _flat(luma: Luma, screen_side: int) -> Mask:
+    """Return lit pixels that are as light as their neighbours in the row, and nearly as above."""
+    deep = luma.astype(np.int16)
+    across = np.abs(np.diff(deep, axis=1)) <= ROW_STEP
+    down = np.abs(np.diff(deep, axis=0)) <= ROW_STEP * max(2, 1280 // screen_side)
+    flat = luma > LIT
+    if screen_side < SMALL_SCREEN:
+        flat[:, 1:-1] &= across[:, :-1] | across[:, 1:]
+    else:
+        flat[:, 1:-1] &= across[:, :-1] & across[:, 1:]
+    flat[1:] &= down
+    return flat
+
+
+def _is_ramp(bar: Luma, screen_side: int) -> bool:
+    height, width = bar.shape
+    if width < NARROW and height < max(TIMES_AS_HIGH * width, screen_side // 16):
+        return False
     core = bar[:, 1:-1] if bar.shape[1] > 4 else bar
     even = float(np.median(core.std(axis=1))) < 6
     steps = np.diff(np.median(core, axis=1))
     one_way = max(float((steps >= -2).mean()), float((steps <= 2).mean())) > 0.95
-    return even and one_way and float(np.ptp(np.median(core, axis=1))) > 60
+    least = 60 if width >= NARROW else NARROW_LEVELS
+    return even and one_way and float(np.ptp(np.median(core, axis=1))) > least

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from sonogate.read.marks import find_bars, find_crosses
 from sonogate.read.morphology import dilate, holes, opened, touching, without_small
+from sonogate.read.rules import find_boxes
 from sonogate.read.strokes import find_strokes
+from sonogate.read.words import find_words
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -104,8 +106,8 @@ def find_overlay(luma: Luma, first: Luma, colour: Mask, screen_side: int) -> Ove
     flow = _filled(colour)
     strokes, n_letters = find_strokes(luma, near_colour, screen_side)
     crosses = find_crosses(first, colour, screen_side)
-    mask = dilate(strokes | crosses, 2)
-    mask |= near_colour | find_bars(luma, screen_side)
+    mask = dilate(strokes | crosses | find_boxes(luma, screen_side), 2)
+    mask |= near_colour | find_bars(luma, screen_side) | find_words(luma, screen_side)
     return Overlay(
         mask=mask,
         flow=flow,
