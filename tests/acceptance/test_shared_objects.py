@@ -134,3 +134,12 @@ def test_a_picture_in_two_codings_gets_one_verdict(
 
     assert one is not None
     assert one == other
+
+
+def test_a_picture_at_half_the_size_gets_the_same_band(verdicts: dict[str, Verdict]) -> None:
+    """Its box, bars and letters are masked at this size too."""
+    whole = verdicts["pydicom_data/US1_UNCR.dcm"]
+    half = verdicts["pydicom_test_files/examples_rgb_color.dcm"]
+
+    assert Band.MEDIUM is whole.band
+    assert Band.MEDIUM is half.band
