@@ -79,6 +79,19 @@ def test_a_port_held_by_another_program_is_said(tmp_path: Path, taken_port: int)
 
 
 @pytest.mark.integration
+def test_a_dicom_port_held_by_another_program_is_said_with_our_ae_title(
+    tmp_path: Path, taken_port: int
+) -> None:
+    """It was asked for the gate's AE title, and did not answer to it."""
+    listener = ListenerSettings(port=taken_port, ae_title="ROOM7")
+
+    check = named(doors.checks(settings_with(tmp_path, listener=listener)), "DICOM port")
+
+    assert (Level.FAIL, "stop that program, or set listener.port") == (check.level, check.remedy)
+    assert check.said.endswith("does not answer a C-ECHO as ROOM7")
+
+
+@pytest.mark.integration
 def test_the_gates_own_listener_answers_a_c_echo(tmp_path: Path) -> None:
     """Without a running gate a listener is started for the check, and really answers."""
     check = named(doors.checks(settings_with(tmp_path)), "C-ECHO")

@@ -87,6 +87,7 @@ class FakeStudies:
     by_object: dict[str, Verdict] = field(default_factory=lambda: {OBJECT_ID: make_verdict()})
     studies: dict[str, Study] = field(default_factory=lambda: {"1.2": make_study()})
     answers: list[tuple[str, int, int, bool, str]] = field(default_factory=list)
+    revoked_by: list[str] = field(default_factory=list)
     error: Exception | None = None
 
     async def instance(self, uid: str, content_sha256: str | None = None) -> Verdict:
@@ -147,6 +148,7 @@ class FakeStudies:
         """Take it back."""
         if not (await self.instance(uid)).override:
             raise StudyStateError("There is no override to take back.")
+        self.revoked_by.append(by)
         self.verdicts[uid] = self.verdicts[uid].model_copy(update={"override": None})
         return self.verdicts[uid]
 

@@ -6,11 +6,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sonogate.api import problems
 from sonogate.domain.verdict import Verdict
 
 if TYPE_CHECKING:
     from tests.service.api.conftest import Door
+
+pytestmark = pytest.mark.docs
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/reference/http.md").read_text()

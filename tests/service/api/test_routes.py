@@ -120,14 +120,15 @@ async def test_an_override_is_told_counted_and_can_be_taken_back(
     [
         {"band": "good", "reason": "r", "by": "b"},
         {"band": "high", "reason": "  ", "by": "b"},
-        {"band": "high", "reason": "r"},
+        {"band": "high"},
+        {"band": "high", "reason": "r", "by": " "},
         {"band": "high", "reason": "r" * 301, "by": "b"},
         {"band": "high", "reason": "r", "by": "b", "at": "now"},
         [],
         "high",
     ],
 )
-async def test_an_override_without_band_reason_and_person_is_refused(
+async def test_an_override_without_band_and_reason_is_refused(
     door: Door, client: httpx.AsyncClient, wish: Any
 ) -> None:
     """Nothing is changed, and what was sent is not echoed."""
@@ -135,6 +136,29 @@ async def test_an_override_without_band_reason_and_person_is_refused(
 
     assert (422, "invalid_request") == (answer.status_code, answer.json()["error"])
     assert 0 == door.n_changes
+
+
+@pytest.mark.parametrize(
+    ("body", "query", "expected"),
+    [
+        ({"by": "MK"}, {}, "MK"),
+        ({"by": "MK"}, {"by": "RN"}, "MK"),
+        (None, {"by": "RN"}, "RN"),
+        ({}, {}, "rest"),
+        (None, {"by": " "}, "rest"),
+    ],
+)
+async def test_who_takes_an_override_back_is_said_in_body_or_query(
+    door: Door, client: httpx.AsyncClient, body: Any, query: dict[str, str], expected: str
+) -> None:
+    """Who names nobody is written down as the REST door, in both directions."""
+    path = "/v1/instances/1.2.3/override"
+    given = await client.post(path, json={"band": "high", "reason": "r"})
+    more = {} if body is None else {"json": body}
+    answer = await client.request("DELETE", path, params=query, **more)
+
+    assert ("rest", 200) == (given.json()["override"]["by"], answer.status_code)
+    assert [expected] == door.studies.revoked_by
 
 
 async def test_studies_are_listed_read_closed_and_asked(

@@ -6,7 +6,14 @@ from fastapi import APIRouter, Query, Response
 
 from sonogate.api.changes import count_override, tell
 from sonogate.api.dependencies import PortsDep, StudiesDep
-from sonogate.api.schemas import ErrorBody, OverrideRequest, UidPath, Version
+from sonogate.api.schemas import (
+    CALLER,
+    ErrorBody,
+    OverrideRequest,
+    Signature,
+    UidPath,
+    Version,
+)
 from sonogate.domain.verdict import Verdict
 
 router = APIRouter(
@@ -74,9 +81,13 @@ async def override_instance(
 
 @router.delete("/override", summary="Take an override back")
 async def revoke_override(
-    sop_instance_uid: UidPath, ports: PortsDep, by: Annotated[str, Query(max_length=64)] = "rest"
+    sop_instance_uid: UidPath,
+    ports: PortsDep,
+    signature: Signature | None = None,
+    by: Annotated[str, Query(max_length=64, description="As in the body, which counts.")] = "",
 ) -> Verdict:
     """Let the machine's band count again; the audit trail keeps both."""
-    verdict = await ports.studies.revoke_override(sop_instance_uid, by.strip() or "rest")
+    who = signature.by if signature else by.strip() or CALLER
+    verdict = await ports.studies.revoke_override(sop_instance_uid, who)
     tell(ports)
     return verdict

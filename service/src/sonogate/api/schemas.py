@@ -31,6 +31,8 @@ Reason = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
     Field(description="Why, in a few words; never the patient's name."),
 ]
+CALLER = "rest"
+"""Who is written down where a caller names nobody."""
 
 
 class _Body(BaseModel):
@@ -57,13 +59,13 @@ class OverrideRequest(_Body):
 
     band: Band
     reason: Reason
-    by: Person
+    by: Person = CALLER
 
 
 class Signature(_Body):
     """Who asks for a change."""
 
-    by: Person = "rest"
+    by: Person = CALLER
 
 
 class Answer(_Body):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 
 from sonogate.api.changes import count_close, count_replaced, tell
 from sonogate.api.dependencies import PortsDep, StudiesDep
-from sonogate.api.schemas import Answer, ErrorBody, Sender, Signature, UidPath
+from sonogate.api.schemas import CALLER, Answer, ErrorBody, Sender, Signature, UidPath
 from sonogate.domain.study import Study, StudyStatus, StudySummary
 from sonogate.messages import text
 
@@ -56,7 +56,7 @@ async def close_study(
 ) -> Study:
     """Close a study now instead of after the quiet time; a late image reopens it, visibly."""
     before = await ports.studies.get(study_uid)
-    study = await ports.studies.close(study_uid, signature.by if signature else "rest")
+    study = await ports.studies.close(study_uid, signature.by if signature else CALLER)
     count_close(ports, before.status, study)
     tell(ports)
     return _shown(study)

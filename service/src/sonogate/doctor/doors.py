@@ -68,7 +68,8 @@ def _dicom_port(settings: Settings) -> Check:
     except SendError:
         return fail(
             "DICOM port",
-            f"{port} is held by something that does not answer a C-ECHO as {host}",
+            f"{port} is held by something that does not answer a C-ECHO as "
+            f"{settings.listener.ae_title}",
             "stop that program, or set listener.port",
         )
     return ok("DICOM port", f"a DICOM node answers on {port}")
