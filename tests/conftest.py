@@ -4,9 +4,10 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,11 +18,34 @@ ROOT = Path(__file__).resolve().parents[1]
 TOOL_FOLDERS = "/usr/bin:/usr/sbin:/usr/local/bin"
 
 
+_selected = {"marks": ""}
+"""What `-m` selects in this run."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Remember which tests are asked for."""
+    _selected["marks"] = str(config.option.markexpr)
+
+
 def skip_or_fail(reason: str) -> None:
     """Skip with the reason; where nothing may be skipped (SONOGATE_NO_SKIP=1), fail instead."""
     if os.environ.get("SONOGATE_NO_SKIP") == "1":
         pytest.fail(f"{reason} (and SONOGATE_NO_SKIP=1 allows no skip)")
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)
+
+
+def need_extra(module: str, extra: str) -> Any:
+    """Import a module that only an extra brings, in a test marked `train`.
+
+    Where those tests are not asked for (`make test`), a file of theirs is only passed over.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        reason = f"the [{extra}] extra is not installed ({error}); make test-train brings it"
+        if "not train" in _selected["marks"]:
+            pytest.skip(reason, allow_module_level=True)
+        skip_or_fail(reason)
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,14 @@ def test_every_make_target_is_explained() -> None:
     assert set(phony.group(1).split()) == explained
 
 
+def test_ci_shows_that_the_tests_need_no_torch() -> None:
+    """`make test` runs before a target whose extras bring torch."""
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    made = [line.partition("#")[0].split()[1] for line in lines if line.startswith("make ")]
+
+    assert ["test", "test-train", "check"] == made
+
+
 def test_the_two_runtimes_are_never_in_the_core() -> None:
     """A runtime comes by an extra, and TensorRT stays at the version its runtime links."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

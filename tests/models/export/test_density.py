@@ -22,12 +22,13 @@ from sonoquality.model import QualityModel
 from sonoquality.preprocess import windows_of, working_image
 from sonoquality.session import Session
 from sonoquality.zoo import MODEL_FILE, PARENT_FILE
+from tests.conftest import need_extra
 from tests.models.export.test_encoder import OURS, export, noise, train_folder
 from tests.models.training.test_fit import collection
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(400)]
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("torch")
+onnx = need_extra("onnx", "train")
+need_extra("torch", "train")
 
 RECIPE = """
 name = "tiny"

@@ -11,10 +11,11 @@ from sonoquality.cli import app
 from sonoquality.errors import WeightsError
 from sonoquality.exported import graph_file, phantom_features, read_centre, read_record
 from sonoquality.session import LARGEST_BATCH
+from tests.conftest import need_extra
 from tests.models.training.test_fit import collection
 
 pytestmark = pytest.mark.train
-torch = pytest.importorskip("torch")
+torch = need_extra("torch", "train")
 
 from sonoquality.export.folder import run_graph, torch_features  # noqa: E402 - needs torch
 from sonoquality.networks.checkpoints import load_encoder, save_encoder  # noqa: E402

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import need_extra
+
 pytestmark = pytest.mark.train
-torch = pytest.importorskip("torch")
+torch = need_extra("torch", "train")
 
 from sonoquality.networks import checkpoints  # noqa: E402 - needs torch
 from sonoquality.networks.identity import sha256_of  # noqa: E402

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from tests.conftest import need_extra
+
 pytestmark = pytest.mark.train
-torch = pytest.importorskip("torch")
+torch = need_extra("torch", "train")
 
 from sonoquality.networks.identity import sha256_of  # noqa: E402 - needs torch
 from sonoquality.networks.profiles import PROFILES, SONOVIT, TINYUSFM, EncoderProfile  # noqa: E402

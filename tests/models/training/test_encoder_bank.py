@@ -8,10 +8,11 @@ import pytest
 
 from sonoquality.training.data import ForbiddenDataError, read_index, training_rows
 from sonoquality.training.held_out import HELD_OUT, NEVER_TRAINED
+from tests.conftest import need_extra
 from tests.models.training.test_fit import collection
 
 pytestmark = pytest.mark.train
-bank = pytest.importorskip("sonoquality.training.encoder.bank")
+bank = need_extra("sonoquality.training.encoder.bank", "train")
 
 
 def test_held_out_operators_are_never_trained_on() -> None:

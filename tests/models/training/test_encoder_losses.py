@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from sonoquality.metrics.baselines import dct as baselines
+from tests.conftest import need_extra
 
 pytestmark = pytest.mark.train
-torch = pytest.importorskip("torch")
-losses = pytest.importorskip("sonoquality.training.encoder.losses")
-targets = pytest.importorskip("sonoquality.training.encoder.targets")
-config = pytest.importorskip("sonoquality.training.encoder.config")
+torch = need_extra("torch", "train")
+losses = need_extra("sonoquality.training.encoder.losses", "train")
+targets = need_extra("sonoquality.training.encoder.targets", "train")
+config = need_extra("sonoquality.training.encoder.config", "train")
 
 
 def test_texture_targets_are_the_baselines_features() -> None:

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.conftest import need_extra
 from tests.models.training.test_fit import collection
 
 pytestmark = [pytest.mark.train, pytest.mark.slow, pytest.mark.timeout(400)]
-torch = pytest.importorskip("torch")
+torch = need_extra("torch", "train")
 
 from sonoquality.networks.checkpoints import WEIGHTS_FILE, load_encoder  # noqa: E402 - needs torch
 from sonoquality.networks.identity import sha256_of  # noqa: E402

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from sonoquality.training.data import Row, read_index, training_rows
+from tests.conftest import need_extra
 from tests.models.training.test_fit import collection
 
 pytestmark = pytest.mark.train
-bank = pytest.importorskip("sonoquality.training.encoder.bank")
-windows = pytest.importorskip("sonoquality.training.encoder.windows")
+bank = need_extra("sonoquality.training.encoder.bank", "train")
+windows = need_extra("sonoquality.training.encoder.windows", "train")
 RECIPE = bank.BankRecipe(n_rounds=2, second_share=0.0)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from sonoquality.golden import PHANTOMS, differences
 from sonoquality.model import QualityModel
 from sonoquality.training import data
+from tests.conftest import need_extra
 
 pytestmark = pytest.mark.train
 COLUMNS = (
@@ -41,7 +42,7 @@ def collection(folder: Path) -> Path:
 
 def test_a_fit_is_repeatable_and_its_model_agrees_with_the_reference(tmp_path: Path) -> None:
     """Same bytes twice; the golden scores made by the reference hold for the graph."""
-    fit = pytest.importorskip("sonoquality.training.fit").fit
+    fit = need_extra("sonoquality.training.fit", "train").fit
     images = collection(tmp_path)
     seen: list[tuple[str, int, int]] = []
     first = fit(images, tmp_path / "a", lambda *step: seen.append(step))
@@ -56,7 +57,7 @@ def test_a_fit_is_repeatable_and_its_model_agrees_with_the_reference(tmp_path: P
 
 def test_the_graph_is_the_reference_on_noise(tmp_path: Path) -> None:
     """Random pixels under a random mask: every output agrees."""
-    export = pytest.importorskip("sonoquality.export.dct").export
+    export = need_extra("sonoquality.export.dct", "train").export
     from sonoquality.metrics import baselines, manifold
     from sonoquality.session import open_session
     from sonoquality.zoo import PARENT_FILE, default_zoo

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sonogate.errors import UndecodableError
 from sonogate.read.frames import read_frames
+from tests.conftest import need_extra
 from tests.service.read.conftest import MakeObject, Open, phantom
 
 pytestmark = pytest.mark.train  # what `make test-train` installs: the extra [video]
@@ -31,7 +32,7 @@ def frames_of_a_loop() -> list[NDArray[np.uint8]]:
 
 def encoded(frames: list[NDArray[np.uint8]], codec: str, container: str) -> bytes:
     """Encode grey frames."""
-    av: Any = pytest.importorskip("av", reason="the extra [video] is not installed")
+    av: Any = need_extra("av", "video")
     out = BytesIO()
     with av.open(out, "w", format=container) as file:
         stream = file.add_stream(codec, rate=25)
@@ -90,7 +91,7 @@ def test_a_video_of_another_size_is_undecodable(make_object: MakeObject, open_di
 
 def test_a_broken_video_is_undecodable(make_object: MakeObject, open_dicom: Open) -> None:
     """Noise in place of a stream is refused in words."""
-    pytest.importorskip("av", reason="the extra [video] is not installed")
+    need_extra("av", "video")
     noise = np.random.default_rng(1).bytes(5000)
     path = make_object(phantom(), syntax=f"{JPEG_FAMILY}102", encoded=[noise], NumberOfFrames=3)
     with pytest.raises(UndecodableError):
