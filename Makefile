@@ -52,6 +52,7 @@ check: $(VENV)/.check ## ruff, mypy strict, import contracts, completeness of th
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest -q tests/architecture
+	@$(BIN)/python -m pytest -q -m docs
 
 format: $(VENV)/.check ## format the code and mend what ruff can
 	@$(BIN)/ruff check --fix -q . ; $(BIN)/ruff format -q .

@@ -85,6 +85,7 @@ def test_every_alert_is_seen_to_fire(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
+@pytest.mark.docs
 def test_every_alert_says_what_and_links_to_its_runbook(name: str) -> None:
     """Whoever is woken reads one sentence, then the steps."""
     notes = ALERTS[name]["annotations"]
@@ -97,6 +98,7 @@ def test_every_alert_says_what_and_links_to_its_runbook(name: str) -> None:
     assert name == {heading.lower(): heading for heading in headings}.get(anchor)
 
 
+@pytest.mark.docs
 def test_the_runbook_explains_no_alert_that_is_not_there() -> None:
     """A runbook that lags behind sends people astray."""
     headings = set(re.findall(r"^## (Sonogate\w+)$", RUNBOOK.read_text(), flags=re.MULTILINE))

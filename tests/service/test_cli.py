@@ -77,6 +77,7 @@ def test_settings_show_tells_where_each_value_came_from(
     assert "s3cret" not in out
 
 
+@pytest.mark.docs
 def test_settings_docs_and_example_print_the_files(run: Run) -> None:
     """What the commands print is what the code says, and the example is TOML."""
     assert reference.markdown() == run("settings", "docs")[1]
@@ -157,6 +158,7 @@ PAGES = (
 
 
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.docs
 def test_pages_name_only_commands_targets_and_files_that_exist(page: str) -> None:
     """What a newcomer types or clicks is there."""
     path = ROOT / page

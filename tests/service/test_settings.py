@@ -156,11 +156,13 @@ def test_no_secret_is_ever_printed(tmp_path: Path) -> None:
     assert '"postgresql://gate:***@db/x"' in shown
 
 
+@pytest.mark.docs
 def test_every_key_has_a_reason() -> None:
     """A knob without a sentence is a knob nobody can set."""
     assert [] == [knob.key for knob in all_knobs() if not reference.why(knob)]
 
 
+@pytest.mark.docs
 def test_the_reference_page_equals_the_code() -> None:
     """docs/reference/settings.md is what `sonogate settings docs` prints."""
     page = (ROOT / "docs" / "reference" / "settings.md").read_text("utf-8")
@@ -168,6 +170,7 @@ def test_the_reference_page_equals_the_code() -> None:
     assert reference.markdown() == page
 
 
+@pytest.mark.docs
 def test_the_example_file_equals_the_code_and_loads() -> None:
     """The example is what the command prints, is valid as it stands, and changes nothing."""
     path = ROOT / "deploy" / "sonogate.example.toml"
@@ -176,6 +179,7 @@ def test_the_example_file_equals_the_code_and_loads() -> None:
     assert load(None, NO_ENV) == load(path, NO_ENV)
 
 
+@pytest.mark.docs
 def test_every_line_of_the_example_may_be_uncommented(tmp_path: Path) -> None:
     """Taking all "# " away gives a file that loads and sets every key."""
     lines = reference.example_toml().splitlines()

@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from sonoquality import degrade
 from sonoquality.degrade.reference import DOUBTS, make_reference
+
+pytestmark = pytest.mark.docs
 
 ROOT = Path(__file__).resolve().parents[3]
 

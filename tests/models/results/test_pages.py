@@ -74,6 +74,7 @@ def test_a_section_not_measured_yet_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", pages.PAGES)
+@pytest.mark.docs
 def test_the_kept_pages_are_made_of_the_kept_csvs(name: str, tmp_path: Path) -> None:
     """`sonoquality evaluate pages` was run after the last measurement."""
     kept = ROOT / "docs" / "results"

@@ -52,6 +52,7 @@ def test_a_malformed_header_is_refused_without_an_error(value: str) -> None:
     assert not is_genuine(value, SECRET, KEY, BODY, AT)
 
 
+@pytest.mark.docs
 def test_the_documented_check_takes_ours_and_nothing_else() -> None:
     """What a receiver copies from docs/reference/webhooks.md works."""
     page = Path(__file__).resolve().parents[3] / "docs" / "reference" / "webhooks.md"

@@ -12,11 +12,13 @@ from sonogate.observe.reference import make_reference
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
 
 
+@pytest.mark.docs
 def test_the_reference_is_what_the_code_says() -> None:
     """Nobody can add a metric and forget its line: python -m sonogate.observe.reference."""
     assert make_reference() == PAGE.read_text()
 
 
+@pytest.mark.docs
 def test_the_reference_names_every_metric() -> None:
     """The page is made from the attributes; what is registered must be among them."""
     page = make_reference()
