@@ -33,6 +33,8 @@ LEAST_FEET, ON_LINE = 3, 0.25
 MOST_GREYS = 3
 #: The highest line of text, in parts of the screen's longer side.
 TALLEST = 16
+#: Letters without stems at the ends of a line take so much room, in the same parts.
+MARGIN = 24
 
 
 def find_words(luma: Luma, screen_side: int) -> Mask:
@@ -52,7 +54,7 @@ def find_words(luma: Luma, screen_side: int) -> Mask:
         of_grey = _drawn(rows, columns, luma.shape) if boxes else found
         for box in boxes:
             if _is_text(of_grey[box]):
-                found[_grown(*box, of_grey)] = True
+                found[_grown(*box, of_grey, screen_side // MARGIN)] = True
     return found
 
 
@@ -143,7 +145,7 @@ def _is_text(stems: Mask) -> bool:
     return on_line >= max(LEAST_FEET, ON_LINE * n_stems)
 
 
-def _grown(rows: slice, columns: slice, stems: Mask) -> Box:
+def _grown(rows: slice, columns: slice, stems: Mask, margin: int) -> Box:
     """Return the box with the words beside it, and with room for what has no stem."""
     height = rows.stop - rows.start
     gap = max(24, 2 * height)
@@ -154,5 +156,5 @@ def _grown(rows: slice, columns: slice, stems: Mask) -> Box:
     last = columns.stop + after[0] if len(after) else len(line)
     return (
         slice(max(0, rows.start - height // 3), rows.stop + height // 3),
-        slice(max(0, first - height), last + height),
+        slice(max(0, first - max(margin, height)), last + max(margin, height)),
     )
