@@ -103,7 +103,7 @@ def test_echoes_are_no_words(ground: str) -> None:
 
 
 def test_words_are_looked_for_in_time() -> None:
-    """1 to 5 ms for 800x600, measured on a busy machine; best of seven, and twice that is allowed."""
+    """1 to 5 ms for 800x600 on a busy machine: best of seven, and twice that is allowed."""
     picture, _ = written(smooth(), ImageFont.load_default(16), 255)
 
     def once() -> float:
