@@ -42,6 +42,7 @@ class Words:
     description: str
     limits: tuple[str, ...]
     choices: str  #: what was chosen, and on which images
+    unit: str = "robust standard deviations above the median clean window"  #: of the raw score
 
 
 DCT_WORDS = Words(
@@ -120,7 +121,7 @@ def _scale(facts: CardFacts) -> str:
     )
     return f"""[scale]
 name = "badness"
-unit = "robust standard deviations above the median clean window"
+unit = {json.dumps(facts.words.unit)}
 higher_is_better = false
 # Quality 90 at the clean median, 75 at its 85th and 45 at its 97th percentile, 5 at the median of
 # grossly spoiled images. Measured on groups that the fit has not seen, each image once by this
