@@ -9,7 +9,6 @@ import pytest
 
 from sonogate.domain.instance import Transport
 from sonogate.domain.verdict import Band
-from sonogate.messages import text
 from sonogate.settings import TrackSettings
 from sonogate.track.lateness import (
     CLOCK_BEHIND,
@@ -118,19 +117,6 @@ async def test_a_clock_that_was_set_right_is_forgiven(clinic: Clinic) -> None:
         await send_exam(clinic, 2)
 
     assert (None, False) == await said_of(clinic)
-
-
-async def test_the_verdict_itself_says_what_to_change_on_the_cart(clinic: Clinic) -> None:
-    """Whoever reads only verdicts and events learns it too, in words, from the fifth image on."""
-    told = []
-    for _ in range(5):
-        received = await clinic.receive()
-        acquired_at = received.provenance.received_at - timedelta(hours=1)
-        told.append((await clinic.judge(received, acquired_at=acquired_at)).verdict.advice)
-    right = await clinic.send(Band.HIGH, ae="CART2")
-
-    assert [None] * 4 + [text(LATE_OR_BEHIND)] == told
-    assert right.verdict.advice is None
 
 
 async def test_the_limit_is_a_setting(clinic: Clinic) -> None:

@@ -104,7 +104,7 @@ class Verdict(_Frozen):
     supersedes: str | None = None  #: SOP instance UID of the earlier low that this one clears
     superseded_by: str | None = None
     override: Override | None = None
-    advice: str | None = None  #: what to change on the cart: it sends late, or its clock is wrong
+    advice: str | None = None  #: of a vision-language adviser, where there is one
     band: Band | None = None
     quality: Annotated[float, Field(ge=0, le=100)] | None = None
     scores: dict[str, float] = Field(default_factory=dict)

@@ -29,25 +29,15 @@ class Senders:
 
     def note(
         self, calling_ae: str, received_at: datetime, timing: Timing | None, keep: int
-    ) -> SenderRow:
-        """Count one object and remember its timing, if it is known, among the last `keep`.
-
-        Returns:
-            What is known of the sender now.
-        """
+    ) -> None:
+        """Count one object and remember its timing, if it is known, among the last `keep`."""
         known = self.get(calling_ae)
         timings = known.timings if known else ()
         if timing is not None:
             timings = (*timings, timing)[-keep:]
-        noted = SenderRow(
-            calling_ae=calling_ae,
-            n_objects=(known.n_objects if known else 0) + 1,
-            last_received_at=max(received_at, known.last_received_at) if known else received_at,
-            timings=timings,
-        )
         values = {
-            "n_objects": noted.n_objects,
-            "last_received_at": noted.last_received_at,
+            "n_objects": (known.n_objects if known else 0) + 1,
+            "last_received_at": max(received_at, known.last_received_at) if known else received_at,
             "timings": [[each.received_posix_seconds, each.delay_seconds] for each in timings],
         }
         if known is None:
@@ -56,7 +46,6 @@ class Senders:
             self._connection.execute(
                 update(senders).where(senders.c.calling_ae == calling_ae).values(values)
             )
-        return noted
 
 
 def _to_sender(row: Any) -> SenderRow:

@@ -41,20 +41,13 @@ CLOCK_BEHIND = "sender_clock_behind"
 CLOCK_FAR_BEHIND = "sender_clock_far_behind"
 
 
-def note(
-    tx: Transaction, received: ReceivedInstance, header: Header, settings: TrackSettings
-) -> str | None:
-    """Remember how long one object took from acquisition to us; what came by REST has no cart.
-
-    Returns:
-        The key of what to change on its cart, if anything.
-    """
+def note(tx: Transaction, received: ReceivedInstance, header: Header) -> None:
+    """Remember how long one object took from acquisition to us; what came by REST has no cart."""
     provenance = received.provenance
     if provenance.transport is Transport.REST:
-        return None
+        return
     timing = timing_of(provenance.received_at, header.acquired_at)
-    noted = tx.senders.note(provenance.calling_ae, provenance.received_at, timing, KEEP)
-    return report(noted, settings).advice
+    tx.senders.note(provenance.calling_ae, provenance.received_at, timing, KEEP)
 
 
 def timing_of(received_at: datetime, acquired_at: datetime | None) -> Timing | None:

@@ -7,7 +7,6 @@ from sonogate.domain.instance import Header
 from sonogate.domain.job import Examination
 from sonogate.domain.verdict import Verdict
 from sonogate.errors import UnknownInstanceError
-from sonogate.messages import text
 from sonogate.settings import TrackSettings
 from sonogate.store.records import (
     ClaimedObject,
@@ -62,9 +61,8 @@ def record(  # noqa: PLR0917 - the port that the pipeline and its tests call
     if claimed.received.sop_instance_uid is None and header.sop_instance_uid:
         tx.objects.adopt_uid(object_id, header.sop_instance_uid)
     study = _enter(tx, claimed, header, verdict, now)
-    if advice := lateness.note(tx, claimed.received, header, settings):
-        verdict = verdict.model_copy(update={"advice": text(advice)})
     _keep(tx, object_id, examination, verdict, study)
+    lateness.note(tx, claimed.received, header)
     relations = Relations()
     if study is not None:
         relations = relate(tx, study.study_instance_uid, object_id, now)
