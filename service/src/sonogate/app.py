@@ -1,13 +1,10 @@
 """Composition root: settings in, running gate out."""
 
 import asyncio
-import ctypes
 import fcntl
-import gc
 import os
 import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -36,21 +33,13 @@ from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
 from sonogate.receive.spool.folder import seal_all
 from sonogate.score.pool import WorkerPool
-from sonogate.settings import MIB, Settings
+from sonogate.settings import Settings
 from sonogate.store.database import Database
 from sonogate.store.registrar import Registrar
 from sonogate.track.events import EventFeed
 from sonogate.track.studies import Studies
 from sonogate.track.tracker import DeliveryTargets
-
-COLLECT_EVERY = (20_000, 20, 50)
-"""Allocations between garbage collections; Python's default looks at every object far too often."""
-SWITCH_SECONDS = 0.0005
-"""How long a thread may hold the interpreter while the listener waits for it; Python's 5 ms is as
-long as keeping an object takes."""
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
-KEPT_BYTES = 64 * MIB
+from sonogate.tuning import make_ready_for_carts
 
 log = get_logger()
 
@@ -210,26 +199,6 @@ def tell_shortcomings(greeting: Greeting) -> None:
         log.info("provider not loaded", reason=reason)
     for reason in greeting.unconfined:
         log.warning("worker not fully confined", reason=reason)
-
-
-def make_ready_for_carts() -> None:
-    """Tune the interpreter for short answers: quick thread changes, rare and small collections."""
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_EVERY)
-    keep_freed_memory()
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what large objects used: clearing fresh pages for each costs like a copy.
-
-    Where the C library is another, nothing changes.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        for option in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
-            mallopt(option, KEPT_BYTES)
 
 
 async def recover(gate: Gate) -> None:
