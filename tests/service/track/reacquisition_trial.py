@@ -1,6 +1,6 @@
 """How often a good image would clear the wrong low: measured on real images beside the project.
 
-    python -m tests.service.track.reacquisition_trial ../shared/data > docs/results/reacquisition.md
+`reacquisition_page` writes down what is measured here.
 
 The newer image is as published. The earlier, low one is another (or, for what should be found,
 the same) image with a gross fault of the degradation ladder, moved by a few per cent, turned and
@@ -8,10 +8,8 @@ scaled as a probe held again would be. Fingerprints are made by the very code th
 """
 
 import csv
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
@@ -22,7 +20,6 @@ from PIL import Image, ImageDraw
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
 from sonogate.read.pictures import fingerprint
-from sonogate.track.reacquisition import ASK_FROM, CLEAR_FROM
 from sonogate.track.similarity import is_twin, similarities
 from sonoquality.degrade.ladder import apply
 from sonoquality.preprocess import scan_mask
@@ -30,16 +27,6 @@ from sonoquality.preprocess import scan_mask
 Grey = NDArray[np.uint8]  #: (height, width)
 FAULTS = ("G-", "G+", "ATT", "SHA", "CON", "DEF", "SPK", "MOT")
 SINGLE_GROUP = "busi_breast"  # no patient ids were published: each image counts as a group
-VIEW_PATH = """\
-Every rate on this page is of the similarity path: pictures without a view. The view path
-trusts what the cart wrote, and has no rate here: no public set of exams has view codes, and in a
-phantom exam we would write them ourselves. It clears when view code (else View Name, else View
-Position), laterality and modifiers are equal on both sides or missing on both; image comments
-are not read, since carts and converters fill them with other things. So it errs as often as the
-cart's labels do: where neither image tells its side, a good left kidney clears the low right one
-of the same view code. Sides or modifiers that differ never clear, by neither path; a side that
-only one image tells is asked.
-"""
 FRAMES_OF_ONE_VIEW = ("lung_pocus", "timtrack_muscle")  # many frames of one subject and view
 
 
@@ -225,44 +212,3 @@ def _try_twins(trial: Trial, of_source: list[Picture]) -> None:
 def share(pairs: Iterable[tuple[str, float]], threshold: float) -> float:
     """Return the share of pairs at or above a threshold."""
     return float(np.mean([value >= threshold for _, value in pairs]))
-
-
-def report(trial: Trial) -> Iterator[str]:
-    """Write the results as Markdown."""
-    yield "# Re-acquisition: how often the wrong low would be cleared\n"
-    yield f"Measured {datetime.now(UTC):%Y-%m-%d} by"
-    yield "`python -m tests.service.track.reacquisition_trial ../shared/data`; see the"
-    yield "top of that file for what is compared with what. Real images; the earlier one of each"
-    yield f"pair has one gross fault (level 4 or 5 of {', '.join(FAULTS)}) and a probe held anew.\n"
-    yield VIEW_PATH
-    columns = (trial.strangers, trial.other_view, trial.same_image, trial.same_view)
-    yield "| similarity from | other patient | other view of the patient | same image | same view |"
-    yield "|---|---|---|---|---|"
-    yield "| pairs | " + " | ".join(str(len(pairs)) for pairs in columns) + " |"
-    for threshold in (0.3, ASK_FROM, 0.5, 0.6, CLEAR_FROM, 0.7, 0.8):
-        name = {ASK_FROM: " (asks)", CLEAR_FROM: " (clears)"}.get(threshold, "")
-        shares = " | ".join(f"{share(pairs, threshold):.2%}" for pairs in columns)
-        yield f"| {threshold}{name} | {shares} |"
-    yield "\nThe first two columns are wrong lows cleared or asked about, the last two right ones."
-    yield "Other patients: same source, so same organ and often the same cart. Other view: four-"
-    yield "against two-chamber hearts of CAMUS, used for evaluation only. Same view: other frames"
-    yield "of one subject."
-    yield from _by_name("Wrong low cleared, by source", trial.strangers, ".3%")
-    yield from _by_name("Same image found, by fault of the earlier one", trial.same_image, ".0%")
-    yield "\n## Caliper twins\n"
-    found, taken = np.mean(trial.twins), np.mean(trial.false_twins)
-    yield f"Same frame with drawn calipers found: {found:.1%} of {len(trial.twins)}."
-    yield f"Another frame of the view taken for a twin: {taken:.1%} of"
-    yield f"{len(trial.false_twins)}. These fingerprints know nothing of the calipers; the"
-    yield "reader masks those it finds, so the gate sees less difference than this."
-
-
-def _by_name(title: str, pairs: list[tuple[str, float]], form: str) -> Iterator[str]:
-    yield f"\n## {title}, at {CLEAR_FROM}\n"
-    for name in sorted({name for name, _ in pairs}):
-        mine = [pair for pair in pairs if pair[0] == name]
-        yield f"- {name}: {share(mine, CLEAR_FROM):{form}} of {len(mine)}"
-
-
-if __name__ == "__main__":
-    sys.stdout.write("\n".join(report(measure(Path(sys.argv[1]), 211, 20))) + "\n")

@@ -1,7 +1,8 @@
 """A phantom exam as a cart would send it: DICOM objects of one study, good ones and bad ones.
 
 Where a bad picture is taken again, both carry the same view code, so that the later one clears the
-earlier one. The patient is invented.
+earlier one, or, where the earlier one is too dark to be known again, the page asks. The patient is
+invented.
 """
 
 import io

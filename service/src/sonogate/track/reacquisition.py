@@ -1,10 +1,11 @@
 """Which earlier lows a good image clears, which it asks about, and which frames are caliper twins.
 
-Clearing needs an equal view (empty never matches empty) or a similarity above a tested threshold
-(`docs/results/reacquisition.md`), and on both sides the same laterality and modifiers, or none: a
-right kidney looks much like the left one, under the same view code. Anything less is asked, never
-assumed: a low that is cleared by mistake leaves the patient with a bad image, a question costs one
-tap.
+Clearing needs an equal view (empty never matches empty) that the pictures do not contradict, or a
+similarity above a tested threshold (both in `docs/results/reacquisition.md`), and on both sides the
+same laterality and modifiers, or none: a right kidney looks much like the left one, under the same
+view code, and a cart that keeps the annotation of the last image writes a wrong one. Anything less
+is asked, never assumed: a low that is cleared by mistake leaves the patient with a bad image, a
+question costs one tap.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from sonogate.track.similarity import is_twin, similarities
 
 CLEAR_FROM = 0.65
 """Similarity from which a later good image clears an earlier low by itself."""
+UNLIKE_BELOW = 0.41
+"""Similarity below which two pictures contradict the equal view that was written on them."""
 ASK_FROM = 0.4
 """Similarity from which it is asked about even if another question about the low is open."""
 STRONGER_BY = 0.1
@@ -58,13 +61,17 @@ def relate(tx: Transaction, study_uid: str, object_id: str, now: datetime) -> Re
 def clears(newer: Candidate, older: Candidate, alike: float | None) -> str | None:
     """Return how a good image clears an earlier low, or None if it does not by itself.
 
-    Two views, sides or modifiers that are both named and differ contradict the pictures: then a
-    person decides. So too where only one image tells its side.
+    Two views, sides or modifiers that are both named and differ contradict the pictures, and
+    pictures that are unlike contradict two equal views: then a person decides. So too where only
+    one image tells its side. Where nothing can be compared, as with a low that shows nothing, the
+    view stands alone.
     """
     if _side(newer) != _side(older):
         return None
     if newer.view and older.view:
-        return "view" if newer.view.casefold() == older.view.casefold() else None
+        is_unlike = alike is not None and alike < UNLIKE_BELOW
+        is_equal = newer.view.casefold() == older.view.casefold()
+        return "view" if is_equal and not is_unlike else None
     return "similarity" if alike is not None and alike >= CLEAR_FROM else None
 
 
