@@ -16,7 +16,8 @@ from sonogate.domain.scores import ScoredStack
 from sonogate.errors import GateError, NotApplicableError, UndecodableError, UnscorableError
 from sonogate.read.frames import read_frames
 from sonogate.read.header import open_object
-from sonogate.read.pictures import fingerprint, thumbnail_png
+from sonogate.read.pictures import fingerprint
+from sonogate.read.thumbnails import thumbnail_png
 from sonogate.score import wire
 from sonogate.score.confinement import tighten
 from sonogate.score.heatmap import heatmap_png

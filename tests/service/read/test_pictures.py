@@ -13,7 +13,8 @@ from sonogate.domain.instance import MediaType
 from sonogate.errors import UndecodableError
 from sonogate.read.frames import read_frames
 from sonogate.read.header import open_object
-from sonogate.read.pictures import fingerprint, thumbnail_png
+from sonogate.read.pictures import fingerprint
+from sonogate.read.thumbnails import thumbnail_png
 from tests.service.read.conftest import phantom
 
 if TYPE_CHECKING:

@@ -76,6 +76,7 @@ def fingerprint_of(grey: Grey) -> bytes | None:
         frame_numbers=(1,),
         n_total=1,
         region=Region(x=0, y=0, width=grey.shape[1], height=grey.shape[0]),
+        screen_side=max(grey.shape),
         has_calipers=False,
         header=Header(),
     )

@@ -28,5 +28,6 @@ class FrameStack:
     frame_numbers: tuple[int, ...]  #: DICOM frame numbers, from 1, of the rows of `frames`
     n_total: int  #: frames in the instance
     region: Region  #: where the crop lies in the stored frame
+    screen_side: int  #: longer side of the whole frame, in pixels of `frames`
     has_calipers: bool  #: measurement marks were found inside the scan
     header: Header

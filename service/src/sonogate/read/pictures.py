@@ -1,24 +1,17 @@
-"""Plain pictures in, and small pictures for people out: thumbnail and fingerprint."""
+"""Plain pictures in, and the fingerprint by which pictures of one view are told out."""
 
-from io import BytesIO
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-from scipy import ndimage
 
 from sonogate.domain.frames import FrameStack
 from sonogate.domain.instance import MediaType
 from sonogate.errors import UndecodableError
 from sonogate.read.layout import MAX_FRAME_PIXELS
-from sonogate.read.morphology import dilate
 
 PILLOW_FORMATS = {MediaType.PNG: "PNG", MediaType.JPEG: "JPEG", MediaType.WEBP: "WEBP"}
-THUMBNAIL_SIDE = 320
-#: Grey above which a pixel is lit, and the lit share of an image that fills its frame.
-LIT, LEAST_LIT = 16, 0.35
 FINGERPRINT_SIDE = 32
 DEEP_GREY_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "F"})
 
@@ -57,41 +50,6 @@ def _scaled_by_depth(deep: NDArray[np.generic]) -> NDArray[np.uint8]:
     values = deep.astype(np.float32)
     depth = max(8, int(values.max(initial=0)).bit_length())
     return np.rint(np.clip(values / ((1 << depth) - 1), 0, 1) * 255).astype(np.uint8)
-
-
-def thumbnail_png(stack: FrameStack, row: int) -> bytes:
-    """Return one frame as a small grey PNG on which no text can be read.
-
-    Everything outside the scan and every overlay is black. The text chunk "sonogate-region" says
-    which part of the stored frame is shown (x,y,width,height), so that a page can outline findings.
-
-    Args:
-        stack: of `read_frames`.
-        row: index into `stack.frames`.
-    """
-    visible = stack.scan_mask & ~dilate(stack.overlay_mask, 1)
-    if stack.scan_mask.all() and not _fills_its_frame(stack.frames[row], visible):
-        visible = visible & _echoes(stack.frames[row])
-    shown = np.where(visible, stack.frames[row], 0).astype(np.uint8)
-    image = Image.fromarray(shown)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
-    out = BytesIO()
-    shows, region = PngInfo(), stack.region
-    shows.add_text("sonogate-region", f"{region.x},{region.y},{region.width},{region.height}")
-    image.save(out, "PNG", pnginfo=shows)
-    return out.getvalue()
-
-
-def _fills_its_frame(frame: NDArray[np.uint8], visible: NDArray[np.bool_]) -> bool:
-    """Whether an image without a border is seen, not a dark screen on which letters may stand."""
-    return float((frame[visible] > LIT).mean()) > LEAST_LIT if visible.any() else False
-
-
-def _echoes(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return only what is broader than letters: on a dark screen nothing else is shown."""
-    side = max(9, max(frame.shape) // 40)
-    broad = ndimage.grey_opening(frame, size=(side, side)) > LIT
-    return dilate(broad, 2)
 
 
 def fingerprint(stack: FrameStack, row: int) -> bytes:

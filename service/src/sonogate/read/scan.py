@@ -88,6 +88,7 @@ def assemble(
         frame_numbers=frame_numbers,
         n_total=n_total,
         region=scene.crop,
+        screen_side=scene.screen_side,
         has_calipers=seen.has_calipers,
         header=header,
     )
