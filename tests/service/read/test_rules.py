@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from sonogate.read.marks import find_bars
 from sonogate.read.rules import find_boxes
@@ -61,3 +61,37 @@ def test_a_narrow_bar_of_a_small_screen_is_found() -> None:
     picture[75:103, 300:304] = bar.astype(np.uint8)
 
     assert find_bars(picture, 320)[78:100, 300:304].mean() > 0.9
+
+
+def slanted(height: int, width: int, grey: int, lean: float) -> tuple[Grey, NDArray[np.bool_]]:
+    """Draw a steered box that leans by so many columns a row over tissue; return where it is."""
+    top, bottom, left, right = height // 3, 2 * height // 3, 2 * width // 5, 2 * width // 3
+    aside = round(lean * (bottom - top))
+    corners = [(left, top), (right, top), (right - aside, bottom), (left - aside, bottom)]
+    picture = Image.fromarray(tissue(height, width))
+    ink = Image.new("1", picture.size)
+    for image, fill in ((picture, grey), (ink, 1)):
+        ImageDraw.Draw(image).line([*corners, corners[0]], fill=fill, width=2 if width > 400 else 1)
+    return np.array(picture), np.array(ink)
+
+
+@pytest.mark.parametrize(("height", "width"), [(240, 320), (480, 640), (600, 800)])
+@pytest.mark.parametrize("grey", [170, 210, 255])
+@pytest.mark.parametrize("lean", [-0.5, -0.2, 0.2, 0.35])
+def test_a_slanted_box_is_found(height: int, width: int, grey: int, lean: float) -> None:
+    """The steered box of a linear probe is masked, and next to nothing beside it."""
+    picture, ink = slanted(height, width, grey, lean)
+    found = find_boxes(picture, width)
+
+    assert found[ink].mean() > 0.9
+    assert found[~ink].mean() < 0.01
+
+
+def test_slanted_lines_alone_are_no_box() -> None:
+    """A needle and fascia, level or slanted, join no two lines of one length."""
+    picture = Image.fromarray(tissue(480, 640))
+    pen = ImageDraw.Draw(picture)
+    for line in [(150, 100, 350, 260), (180, 300, 460, 300), (120, 180, 300, 150)]:
+        pen.line(line, fill=230, width=2)
+
+    assert not find_boxes(np.array(picture), 640).any()

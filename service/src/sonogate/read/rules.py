@@ -1,9 +1,10 @@
-"""Thin boxes drawn level and upright over an image, of any grey: no tissue has such corners."""
+"""Thin boxes drawn over an image, upright or slanted, of any grey: no tissue has such corners."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonogate.read.morphology import closed, dilate, touching
+from sonogate.read.slants import find_parallelograms
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -19,7 +20,7 @@ SHORTEST = 16
 
 
 def find_boxes(luma: Luma, screen_side: int) -> Mask:
-    """Return the outlines of boxes: upright lines that end on level ones.
+    """Return the outlines of boxes: upright or slanted lines that end on level ones.
 
     Args:
         luma: (height, width).
@@ -27,14 +28,17 @@ def find_boxes(luma: Luma, screen_side: int) -> Mask:
     """
     length = max(16, screen_side // SHORTEST)
     upright = np.ascontiguousarray(_level(np.ascontiguousarray(luma.T), length).T)
-    if not upright.any():
-        return upright
     level = _level(luma, length)
+    if not level.any():
+        return level
+    slanted = find_parallelograms(luma, level, length)
+    if not upright.any():
+        return slanted
     corners = dilate(upright, 2) & dilate(level, 2)
     boxes = touching(upright | level | corners, corners)
     outlines: Mask = closed(boxes & level, 0, length // 2)
     outlines |= closed(boxes & upright, length // 2, 0)
-    return outlines
+    return outlines | slanted
 
 
 def _level(luma: Luma, length: int) -> Mask:
