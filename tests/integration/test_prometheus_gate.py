@@ -1,284 +1,175 @@
-"""A running gate, scraped by a real Prometheus: the dashboard shows what was pushed."""
+"""A running gate, scraped by a real Prometheus: every query of the dashboard shows what was pushed.
+
+A day is lived twice: `increase` does not see the first value of a series, so the first day only
+brings every series into being. Between the scrape after it and the last one lies what is compared.
+"""
 
 import asyncio
-import functools
-import os
-import shutil
-import signal
-import sqlite3
-import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
 
-from sonogate.observe.metrics import VERDICT_BUCKETS
 from sonogate.settings import (
     HttpSettings,
     ListenerSettings,
     ScoringSettings,
     Settings,
     SpoolSettings,
+    TrackSettings,
+    WebhookSettings,
 )
-from sonogate.testing import Gate, make_instance, running_gate
-from tests.acceptance.cart import Cart
-from tests.integration.prometheus_server import (
-    QUERIES,
-    Prometheus,
-    as_grafana_asks,
-    running_prometheus,
-)
-from tests.service.receive.door import eventually
+from sonogate.testing import running_gate
+from tests.integration.known_day import CANARY, Day, Doors, Sent, picture, still
+from tests.integration.known_panels import PANELS
+from tests.integration.known_ward import ROOM2, Ear, Ward
+from tests.integration.known_window import Span, Window
+from tests.integration.prometheus_server import QUERIES, as_grafana_asks, running_prometheus
+from tests.service.act.conftest import Receiver
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
+    pytest.mark.timeout(300),  # two days; on a machine with much else to do they are long
     pytest.mark.asyncio(loop_scope="module"),  # one gate for all
 ]
 
-CANARY = "CANARY^PATIENT^NAME"
-ROOM1, ROOM2 = "ROOM1", "ROOM2"
-EXAMS = ("OB", "ABDOMEN")
-GAUGE_SECONDS = 2.5
-"""How old a gauge may be on a busy machine: it is set every second."""
-Counts = Mapping[tuple[str, ...], float]
+QUIET_SECONDS = 0.5
+"""So far from a scrape no attempt of a delivery may be: it would be seen, or not."""
 
 
-@dataclass
-class Ward:
-    """A gate, the carts that send to it, and the Prometheus that watches it."""
+@dataclass(frozen=True)
+class Looked:
+    """What was asked at the last scrape, and what is known of the time before it."""
 
-    gate: Gate
-    prometheus: Prometheus
-    n_judged: int = 0
+    window: Window
+    shown: dict[str, dict[tuple[str, ...], float]]  #: by query
+    text: str  #: of /metrics
 
-    @property
-    def n_counted(self) -> int:
-        """Stills that the gate has counted by now."""
-        name = "sonogate_verdict_seconds_count"
-        return int(self.gate.metrics.registry.get_sample_value(name, {"kind": "still"}) or 0)
 
-    async def push(self, sender: str, instances: Sequence[Dataset], n_more: int = 0) -> float:
-        """Push, and wait until all of it was judged and scraped; return the time of the scrape."""
-        self.n_judged += n_more
-        assert not instances or await asyncio.to_thread(
-            Cart(self.gate.dicom_port, sender).push, instances
-        )
-        self.n_judged += len(instances)
-        return await asyncio.to_thread(
-            self.prometheus.wait_for,
-            'sonogate_verdict_seconds_count{kind="still"}',
-            self.n_judged,
-            seconds=60.0,
-        )
-
-    async def verdicts(self, instances: Sequence[Dataset]) -> list[dict[str, Any]]:
-        """What the API says of these."""
-        async with httpx.AsyncClient(base_url=self.gate.url) as http:
-            answers = [await http.get(f"/v1/instances/{each.SOPInstanceUID}") for each in instances]
-        return [answer.json() for answer in answers]
-
-    async def timed(self, instance: Dataset) -> tuple[float, float]:
-        """Push one; return the least and the most seconds that its verdict can have taken."""
-        before = self.n_counted
-        await asyncio.to_thread(Cart(self.gate.dicom_port, ROOM1).push, [instance])
-        await eventually(lambda: self.n_counted > before, seconds=30)
-        seen_at = datetime.now(UTC)
-        (verdict,) = await self.verdicts([instance])
-        self.n_judged += 1
-        received_at = datetime.fromisoformat(verdict["received_at"])
-        return verdict["seconds"]["total"], (seen_at - received_at).total_seconds()
-
-    async def panel(self, name: str, since: float, at: float) -> Counts:
-        """A panel's values for the time between two scrapes, zeros left out."""
-        ask = functools.partial(as_grafana_asks, range_ms=round((at - since) * 1000) + 1)
-        found = await asyncio.to_thread(self.prometheus.values, ask(QUERIES[name]), at)
-        return {key: value for key, value in found.items() if value}
-
-    async def now(self, name: str, at: float) -> Counts:
-        """A panel's values at a scrape."""
-        expr = as_grafana_asks(QUERIES[name])
-        return await asyncio.to_thread(self.prometheus.values, expr, at)
+def settings(folder: Path, receiver: Receiver) -> Settings:
+    """One worker, short times, free ports."""
+    return Settings(
+        data_dir=folder,
+        listener=ListenerSettings(port=0, check_called_ae=True, max_object_bytes=400_000),
+        http=HttpSettings(port=0),
+        spool=SpoolSettings(min_free_bytes=1, janitor_seconds=1),
+        scoring=ScoringSettings(workers=1, deadline_seconds=8),
+        track=TrackSettings(settle_seconds=2, close_seconds=9),
+        webhooks=(WebhookSettings(url=receiver.url),),
+    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def ward(
-    tmp_path_factory: pytest.TempPathFactory,
-    need_tool: Callable[[str], str],
+    tmp_path_factory: pytest.TempPathFactory, need_tool: Callable[[str], str]
 ) -> AsyncIterator[Ward]:
     """All of it, on loopback."""
     binary = need_tool("prometheus")
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("gate"),
-        listener=ListenerSettings(port=0),
-        http=HttpSettings(port=0),
-        spool=SpoolSettings(min_free_bytes=1, janitor_seconds=1),
-        scoring=ScoringSettings(workers=1),
-    )
+    ear = Ear()
+    receiver = Receiver(ear)
     folder = tmp_path_factory.mktemp("prometheus")
-    async with running_gate(settings) as gate:
-        with running_prometheus(binary, folder, f"{gate.url}metrics") as prometheus:
-            yield Ward(gate, prometheus)
-
-
-def exam(n_instances: int, first_seed: int = 0) -> list[Dataset]:
-    """Speckle, every second one black, of two kinds of exam in turn, two by two."""
-    instances = [
-        make_instance(seed=first_seed + n, patient_name=CANARY) for n in range(n_instances)
-    ]
-    for n, instance in enumerate(instances):
-        instance.BodyPartExamined = EXAMS[n // 2 % 2]
-        if n % 2 == 0:
-            instance.PixelData = bytes(len(instance.PixelData))
-    return instances
-
-
-async def test_the_dashboard_shows_what_a_running_gate_judged(ward: Ward) -> None:
-    """Between two scrapes: counts, low shares and received objects equal what was pushed.
-
-    The first exam only brings the series into being, since `increase` does not see a first value.
-    """
-    await ward.push(ROOM1, exam(4))
-    since = await ward.push(ROOM2, exam(4))
-    pushed = {ROOM1: exam(6, first_seed=10), ROOM2: exam(2, first_seed=20)}
-    await ward.push(ROOM1, pushed[ROOM1])
-    at = await ward.push(ROOM2, pushed[ROOM2])
-    first, second = [await ward.verdicts(pushed[room]) for room in (ROOM1, ROOM2)]
-    every = first + second
-    exams = [each.BodyPartExamined for each in pushed[ROOM1] + pushed[ROOM2]]
-    async with httpx.AsyncClient(base_url=ward.gate.url) as http:
-        shown = (await http.get("/metrics")).text
-    seconds = at - since
-
-    expected: dict[str, Counts] = {
-        "Verdicts A": Counter((each["band"], each["status"]) for each in every),
-        "Low share A": {(): low_share(every)},
-        "Low share by sender A": {(ROOM1,): low_share(first), (ROOM2,): low_share(second)},
-        "Low share by exam type A": {
-            (name,): low_share(
-                [each for each, exam in zip(every, exams, strict=True) if exam == name]
-            )
-            for name in EXAMS
-        },
-        "Why images were low A": Counter(
-            (finding["code"],)
-            for each in every
-            if each["band"] == "low"
-            for finding in each["findings"]
-        ),
-        "Received, by sender and result A": {
-            (ROOM1, "kept"): len(first) / seconds,
-            (ROOM2, "kept"): len(second) / seconds,
-        },
-    }
-    near = functools.partial(pytest.approx, rel=0.01)
-    assert all(sum(wanted.values()) for wanted in expected.values())
-    for name, wanted in expected.items():
-        assert {k: near(v) for k, v in wanted.items() if v} == await ward.panel(name, since, at)
-    assert CANARY not in shown
-
-
-async def test_the_latency_shown_is_the_one_measured(ward: Ward) -> None:
-    """Each quantile lies in the bucket of an image whose seconds were taken at both ends."""
-    since = await ward.push(ROOM1, exam(1, first_seed=40))
-    spans = [await ward.timed(instance) for instance in exam(8, first_seed=50)]
-    at = await ward.push(ROOM1, [])
-    least, most = sorted(low for low, _ in spans), sorted(high for _, high in spans)
-
-    for letter, rank in (("A", 4), ("B", 8), ("C", 8)):
-        (shown,) = (await ward.panel(f"Last byte to verdict {letter}", since, at)).values()
-        assert floor_of(least[rank - 1]) <= shown <= ceiling_of(most[rank - 1]), letter
-
-
-def floor_of(seconds: float) -> float:
-    """Where the bucket of an observation begins."""
-    return max((edge for edge in VERDICT_BUCKETS if edge < seconds), default=0.0)
-
-
-def ceiling_of(seconds: float) -> float:
-    """Where the bucket of an observation ends."""
-    return min((edge for edge in VERDICT_BUCKETS if edge >= seconds), default=VERDICT_BUCKETS[-1])
-
-
-async def test_the_queue_shown_is_the_one_that_waits(ward: Ward) -> None:
-    """With the worker stopped, objects wait; their number and age are on the dashboard."""
-    waiting = exam(2, first_seed=70)
-    workers = ward.gate.pool.process_ids
-    for pid in workers:
-        os.kill(pid, signal.SIGSTOP)
     try:
-        pushed_at = time.time()
-        assert await asyncio.to_thread(Cart(ward.gate.dicom_port, ROOM1).push, waiting)
-        acknowledged_at = time.time()
-        await asyncio.sleep(5)
-        at = await asyncio.to_thread(ward.prometheus.wait_for, "sonogate_queue_objects", 2)
-        shown = {name: await ward.now(name, at) for name in ("Queue A", "Queue age A")}
-        oldest = await ward.now("Oldest image without a verdict A", at)
+        async with (
+            running_gate(settings(tmp_path_factory.mktemp("gate"), receiver)) as gate,
+            httpx.AsyncClient(base_url=gate.url, timeout=60) as http,
+        ):
+            with running_prometheus(binary, folder, f"{gate.url}metrics") as prometheus:
+                yield Ward(gate, prometheus, receiver, ear, http)
     finally:
-        for pid in workers:
-            os.kill(pid, signal.SIGCONT)
-    await ward.push(ROOM1, [], n_more=2)
-
-    assert {(): 2} == shown["Queue A"]
-    assert oldest == shown["Queue age A"]
-    assert at - acknowledged_at - GAUGE_SECONDS <= oldest[()] <= at - pushed_at
+        receiver.close()
 
 
-async def test_the_machine_shown_is_this_one(ward: Ward) -> None:
-    """The provider is the verdicts', the room is the disk's, the bytes kept are the spool's."""
-    images = exam(2, first_seed=80)
-    await ward.push(ROOM1, images)
-    (verdict, _) = await ward.verdicts(images)
-    kept_bytes = await asyncio.to_thread(size_of_all, ward.gate.settings.data_dir)
-    at = await asyncio.to_thread(ward.prometheus.wait_for, "sonogate_spool_used_bytes", kept_bytes)
-    free_bytes = shutil.disk_usage(ward.gate.settings.data_dir).free
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def looked(ward: Ward) -> Looked:
+    """Live the day twice; then let objects, events and associations wait, and look."""
+    earlier = await ward.live()
+    since = await ward.scraped()
+    day = await ward.live(with_deadline=True)
+    owed = await events_that_wait(ward)
+    held = [await asyncio.to_thread(ward.cart(ROOM2).associate) for _ in range(2)]
+    with ward.held_worker():
+        waiting = await images_that_wait(ward)
+        at = await scraped_in_between(ward)
+        shown = {name: await ask(ward, expr, since, at) for name, expr in QUERIES.items()}
+        scrapes = await ask(ward, "count_over_time(up[$__range])", since, at)
+    for assoc in held:
+        await asyncio.to_thread(assoc.release)
+    window = Window(
+        day=day,
+        earlier=[earlier],
+        ear=ward.ear,
+        since=since,
+        at=at,
+        n_scrapes=int(sum(scrapes.values())) - 1,
+        owed=owed,
+        waiting=waiting,
+        n_open=len(held),
+        data_dir=ward.gate.settings.data_dir,
+    )
+    return Looked(window, shown, (await ward.http.get("/metrics")).text)
 
-    provider = {(verdict["model"]["provider"],): 1.0}
-    assert provider == await ward.now("Provider A", at)
-    assert provider == await ward.now("Provider rung A", at)
-    assert {(): kept_bytes} == await ward.now("Disk B", at)
-    for name in ("Disk free A", "Disk A"):
-        assert {(): pytest.approx(free_bytes, rel=0.05)} == await ward.now(name, at)
+
+async def events_that_wait(ward: Ward) -> list[Sent]:
+    """Judge two pictures, of no study, while the receiver is down."""
+    await asyncio.to_thread(ward.prometheus.wait_for, "sonogate_outbox_pending", 0)
+    ward.ear.is_down = True
+    doors = Doors(ward.http, ward.days[-1])
+    for seed in (11, 12):
+        await ward.post(doors, picture(seed), "image/png", "none")
+    return ward.days[-1].sent[-2:]
 
 
-def size_of_all(data_dir: Path) -> int:
-    """Add up what the database says of each object."""
-    with closing(sqlite3.connect(data_dir / "sonogate.db")) as database:
-        ((n_bytes,),) = database.execute("SELECT sum(size_bytes) FROM objects")
-    return int(n_bytes)
+async def images_that_wait(ward: Ward) -> list[Sent]:
+    """Push two stills that no worker looks at."""
+    cart = ward.cart(ROOM2)
+    cart.day = Day()
+    study = generate_uid()
+    stills = [still("ABDOMEN", study=study, seed=n) for n in (20, 21)]
+    waiting = await ward.push(cart, *stills)
+    ward.days[-1].ended += cart.day.ended
+    return waiting
 
 
-async def test_every_query_is_understood_by_a_prometheus_that_scrapes_a_gate(ward: Ward) -> None:
-    """No query fails; those that a gate fills from its first image on are not empty."""
-    at = await ward.push(ROOM1, exam(3))
-    answers = {
-        name: await asyncio.to_thread(ward.prometheus.ask, as_grafana_asks(expr), at)
-        for name, expr in QUERIES.items()
+async def scraped_in_between(ward: Ward) -> float:
+    """Return the time of a scrape with no attempt of a delivery near it, which would race it."""
+    while True:
+        at = await ward.scraped()
+        await asyncio.sleep(QUIET_SECONDS)
+        if not [tried for tried, _ in ward.ear.attempts if abs(tried - at) < QUIET_SECONDS]:
+            return at
+
+
+async def ask(ward: Ward, expr: str, since: float, at: float) -> dict[tuple[str, ...], float]:
+    """Ask at the last scrape about the time since the first, as Grafana would."""
+    asked = as_grafana_asks(expr, range_ms=round((at - since) * 1000) + 1)
+    return await asyncio.to_thread(ward.prometheus.values, asked, at)
+
+
+async def test_every_query_is_known() -> None:
+    """A query that nobody compares is not added."""
+    assert set(QUERIES) == set(PANELS)
+
+
+@pytest.mark.parametrize("name", QUERIES)
+async def test_the_dashboard_shows_what_was_pushed(name: str, looked: Looked) -> None:
+    """Every series of every query: its labels, its value; nothing more, nothing less."""
+    expected, shown = PANELS[name](looked.window), looked.shown[name]
+    wrong = {
+        key: (expected.get(key, Span(0, 0)), shown.get(key))
+        for key in {*expected, *shown}
+        if shown.get(key, 0.0) not in expected.get(key, Span(0, 0))
     }
 
-    full = {
-        "Oldest image without a verdict A",
-        "Provider A",
-        "Disk free A",
-        "Queue A",
-        "Associations A",
-        "Outbox A",
-        "Outbox age A",
-        "Provider rung A",
-    }
-    assert set() == {name for name in full if not answers[name]}
-    assert ward.gate.settings.spool.min_free_bytes < float(answers["Disk free A"][0]["value"][1])
+    assert {} == wrong
+    assert expected
+    assert set(expected) <= set(shown)
 
 
-def low_share(verdicts: Sequence[dict[str, Any]]) -> float:
-    """Low among graded."""
-    graded = [each for each in verdicts if each["status"] == "graded"]
-    return len([each for each in graded if each["band"] == "low"]) / len(graded)
+async def test_no_metric_names_a_patient(looked: Looked) -> None:
+    """Nothing that a sender wrote about a person is in them."""
+    assert CANARY not in looked.text

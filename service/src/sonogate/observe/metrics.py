@@ -74,7 +74,7 @@ class Metrics:
         )
         self.received_bytes = Counter(
             "sonogate_received_bytes",
-            "Bytes of objects kept, by sender.",
+            "Bytes of objects received, duplicates included, by sender.",
             ["calling_ae"],
             registry=registry,
         )
