@@ -7,9 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FROM ?=
 ONCE ?=
 ENCODER ?= .run/encoder/sonovit-a
+ULPIPS_RUN ?= .run/ulpips
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench kill-test power-cut-test evaluate encoder-speed fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench kill-test power-cut-test evaluate encoder-speed ulpips fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -79,6 +80,18 @@ encoder-speed: $(VENV)/.train ## export ENCODER (a training folder) and time it 
 	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out scratch/encoder --data ../shared/data \
 	  --precision fp32 --precision fp16 --precision int8
 	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder scratch/encoder --out docs/results
+
+ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER against ladders, Dice and rivals (hours; goes on where it stopped); writes docs/results
+	@for organ in liver fetal_head ovary; do $(BIN)/sonoquality train segmentation --organ $$organ \
+	  --config models/recipes/segmentation.toml --data ../shared/data --out $(ULPIPS_RUN)/segmentation || exit 1; done
+	@$(BIN)/sonoquality evaluate ulpips-weights --weights $(ENCODER) --data ../shared/data --run $(ULPIPS_RUN) \
+	  --out docs/results $(ULPIPS_CHOICE)
+	@$(BIN)/sonoquality evaluate ulpips --weights $(ENCODER) --data ../shared/data --run $(ULPIPS_RUN) \
+	  --out docs/results $(ULPIPS)
+	@$(BIN)/sonoquality train restoration --config models/recipes/restoration.toml --weights $(ENCODER) \
+	  --data ../shared/data --out $(ULPIPS_RUN)/restoration
+	@$(BIN)/sonoquality evaluate restoration --run $(ULPIPS_RUN)/restoration --weights $(ENCODER) \
+	  --data ../shared/data --segmentation $(ULPIPS_RUN)/segmentation --out docs/results $(ULPIPS_RESTORED)
 
 gpu-check: $(BIN)/python ## on a machine with a GPU: install [gpu] and run the tests that need it
 	@$(PIP) install -c constraints.txt -e '.[gpu]' --group test

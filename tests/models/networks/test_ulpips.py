@@ -166,6 +166,57 @@ def formulas(tokens: Floats, others: Floats) -> float:
     return float(0.6 * np.mean(structure) + 0.2 * gram + 0.2 * token)
 
 
+def test_one_reference_serves_many_pictures(distance: "Ulpips") -> None:
+    """As comparing each by itself, under one mask; several masks would contradict each other."""
+    import torch
+
+    clean, others = batch(picture((300, 260))), [picture((300, 260), seed) for seed in (1, 2, 3)]
+    mask = torch.zeros(1, 1, 300, 260)
+    mask[..., 20:200] = 1.0
+    together = distance(clean, batch(*others), mask)
+    alone = [distance(clean, batch(other), mask).item() for other in others]
+
+    assert together.tolist() == pytest.approx(alone, abs=1e-6)
+    with pytest.raises(ValueError, match="several masks"):
+        distance(clean, batch(*others), mask.expand(3, -1, -1, -1))
+
+
+@pytest.mark.parametrize("size", [(224, 224), (300, 260)])
+def test_a_recipe_weighs_the_parts(distance: "Ulpips", size: tuple[int, int]) -> None:
+    """One part, tap and view alone is what `parts` says; all together are their weighted sum."""
+    from sonoquality.networks.ulpips import UlpipsRecipe
+
+    a, b = batch(picture(size)), batch(picture(size, 1))
+    parts = distance.parts(a, b)[0]
+    one = UlpipsRecipe(structure=0.0, gram=0.0, token=1.0, whole=0.0, taps=(0.0, 3.0))
+    found = type(distance)(distance.encoder, one)(a, b).item()
+    weighed = 0.6 * parts[..., 0] + 0.2 * parts[..., 1] + 0.2 * parts[..., 2]
+
+    assert ((1, 2, 3) if size == (224, 224) else (2, 2, 3)) == tuple(parts.shape)
+    assert found == pytest.approx(parts[0, 1, 2].item(), rel=1e-5)
+    noted = UlpipsRecipe(structure=0.6, gram=0.2, token=0.2, whole=0.5, taps=None)
+    assert type(distance)(distance.encoder, noted)(a, b).item() == pytest.approx(
+        weighed.mean().item(), rel=1e-5
+    )
+
+
+def test_the_released_formula_is_that_of_paper_mode(distance: "Ulpips") -> None:
+    """Many windows at once in fp32, beside the plain numpy of `ulpips_paper`."""
+    from sonoquality.metrics import ulpips_paper
+    from sonoquality.networks.encode import encode_with
+
+    clean, others = picture((224, 224)), [picture((224, 224), seed) for seed in (1, 2)]
+    encode = encode_with(distance.encoder)
+    expected = [
+        ulpips_paper.distance(encode(clean[None, None]), encode(other[None, None]))
+        for other in others
+    ]
+
+    assert expected == pytest.approx(
+        distance.released(batch(clean), batch(*others)).tolist(), rel=1e-4
+    )
+
+
 def test_the_map_is_highest_where_the_picture_was_spoiled(distance: "Ulpips") -> None:
     """A dark hole in the lower right of a large picture."""
     clean = picture((448, 336))

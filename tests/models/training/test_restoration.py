@@ -69,9 +69,13 @@ def test_the_example_ends_in_a_table_and_a_picture(tmp_path: Path, weights: Path
 
     with (results / "csv" / "restoration.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {"bicubic", "L1", "SSIM", "uLPIPS"} == {row["method"] for row in rows}
-    assert 4 * 4 == len(rows)
-    assert all(float(row["psnr_db"]) > 20 and 0 < float(row["ssim"]) < 1 for row in rows)
+    assert {"bicubic", "L1", "SSIM", "uLPIPS", "truth"} == {row["method"] for row in rows}
+    assert 4 * 5 == len(rows)
+    truths = [row for row in rows if row["method"] == "truth"]
+    made = [row for row in rows if row["method"] != "truth"]
+    assert all(float(row["psnr_db"]) > 20 and 0 < float(row["ssim"]) < 1 for row in made)
+    assert all(100.0 == float(row["psnr_db"]) for row in truths)
+    assert all(0.0 == float(row[key]) for row in truths for key in ("ulpips", "lpips_style"))
     with Image.open(tmp_path / "docs/images/restoration.png") as sheet:
         assert (5 * 228, 4 * 243) == sheet.size
     page = (results / "ulpips.md").read_text()

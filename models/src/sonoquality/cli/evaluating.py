@@ -10,7 +10,7 @@ from rich.progress import Progress, track
 from sonoquality.cli.encoders import load_encode, load_weights, room
 from sonoquality.cli.options import SHIPPED, Bars, Data, Entry, Out
 from sonoquality.exported import read_record
-from sonoquality.results import encoder_speed, pages, paper_parity
+from sonoquality.results import encoder_speed, pages, paper_parity, ulpips_choice
 from sonoquality.results import restoration as restorations
 from sonoquality.zoo import default_zoo
 
@@ -48,15 +48,66 @@ def parity(
 
 
 @app.command()
+def ulpips(
+    weights: Annotated[Path, typer.Option(help="Encoder of uLPIPS.")],
+    data: Data,
+    run: Annotated[Path, typer.Option(help="Folder that holds `segmentation`; keeps numbers.")],
+    out: Results,
+    *,
+    ladders: Annotated[int, typer.Option(min=1, help="Pictures of an organ on ladders.")] = 12,
+    operators: Annotated[int, typer.Option(min=1, max=20, help="Of each picture.")] = 20,
+    pairs: Annotated[int, typer.Option(min=1, help="Pictures of an organ in pairs.")] = 12,
+) -> None:
+    """Hold uLPIPS and its rivals against ladders and Dice; writes CSVs and the pages.
+
+    What was measured before is not measured again; larger numbers add to it.
+    """
+    study = room("sonoquality.training.segmentation.study")
+    encoder = load_weights(weights)
+    with Progress() as progress:
+        size = study.Size(ladders=ladders, operators=operators, pairs=pairs)
+        study.measure(encoder, data, run, size, Bars(progress))
+    words = (
+        f"sonoquality evaluate ulpips --ladders {ladders} --operators {operators} --pairs {pairs}"
+    )
+    study.write(encoder, data, run, out / pages.CSV_FOLDER, words)
+    pages.write_pages(out)
+
+
+@app.command("ulpips-weights")
+def ulpips_weights(
+    weights: Annotated[Path, typer.Option(help="Encoder of uLPIPS.")],
+    data: Data,
+    run: Annotated[Path, typer.Option(help="Folder that holds `segmentation`; keeps numbers.")],
+    out: Results,
+    *,
+    ladders: Annotated[int, typer.Option(min=1, help="Pictures of an organ.")] = 8,
+    operators: Annotated[int, typer.Option(min=1, max=20, help="Of each picture.")] = 20,
+) -> None:
+    """Try ways to weigh uLPIPS' parts, on calibration groups; writes a CSV and the pages."""
+    choice = room("sonoquality.training.segmentation.choice")
+    with Progress() as progress:
+        size = (ladders, operators)
+        tried = choice.measure(load_weights(weights), data, run, size, Bars(progress))
+    ulpips_choice.write_csv(out / pages.CSV_FOLDER, tried)
+    pages.write_pages(out)
+
+
+@app.command()
 def restoration(
     run: Annotated[Path, typer.Option(help="Folder of `sonoquality train restoration`.")],
     weights: Annotated[Path, typer.Option(help="Encoder of uLPIPS.")],
     out: Results,
+    *,
     data: Annotated[Path | None, typer.Option(help="INDEX.csv's folder; else phantoms.")] = None,
+    segmentation: Annotated[
+        Path | None, typer.Option(help="Folder of `sonoquality train segmentation`; adds Dice.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="Of each organ.")] = 12,
 ) -> None:
     """Compare the losses of the restoration example; writes a CSV, a picture and the pages."""
     compare = room("sonoquality.training.restoration.compare")
-    rows = compare.measure(run, load_weights(weights), data)
+    rows = compare.measure(run, load_weights(weights), data, segmentation, pictures)
     restorations.write_csv(out / pages.CSV_FOLDER / restorations.CSV, rows)
     images = out.parent / "images"
     images.mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """Commands that train; they need the [train] extra."""
 
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sonoquality.cli.encoders import load_weights, room
 from sonoquality.cli.options import Bars, Data
 
-app = typer.Typer(no_args_is_help=True, help="Train an encoder.")
+app = typer.Typer(no_args_is_help=True, help="Train networks.")
 
 Config = Annotated[Path, typer.Option(help="TOML file of the run; see models/recipes.")]
 Run = Annotated[Path, typer.Option(help="Folder of the run; a run begun there goes on.")]
@@ -21,6 +22,17 @@ Weights = Annotated[Path, typer.Option(help="Encoder of uLPIPS: TinyUSFM.pth, or
 Pictures = Annotated[
     Path | None, typer.Option("--data", help="Folder with INDEX.csv; phantoms by default.")
 ]
+
+
+class OrganName(StrEnum):
+    """Organs whose outlines the collection has for training and validation."""
+
+    LIVER = "liver"
+    FETAL_HEAD = "fetal_head"
+    OVARY = "ovary"
+
+
+Organ = Annotated[OrganName, typer.Option(help="Whose outline.")]
 
 
 @app.callback()
@@ -36,6 +48,17 @@ def encoder(config: Config, data: Data, out: Run, bank: Bank = None) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
         print(loop.train(configs.read_config(config), data, out, Bars(progress), bank))
+
+
+@app.command()
+def segmentation(organ: Organ, config: Config, data: Data, out: Run) -> None:
+    """Train a network that outlines an organ; uLPIPS is held against what faults do to it."""
+    loop = room("sonoquality.training.segmentation.loop")
+    configs = import_module("sonoquality.training.segmentation.config")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        recipe = configs.read_config(config)
+        print(loop.train(recipe, organ.value, data, out, Bars(progress)))
 
 
 @app.command()

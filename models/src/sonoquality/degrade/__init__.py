@@ -15,6 +15,7 @@ from sonoquality.degrade.ladder import (
     FaultRecord,
     affected_area,
     apply,
+    apply_at,
     provisional_quality,
     record,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "ScanGeometry",
     "affected_area",
     "apply",
+    "apply_at",
     "compose",
     "draw_faults",
     "geometry_of",

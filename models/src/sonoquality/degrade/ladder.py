@@ -46,8 +46,26 @@ def apply(name: str, image: UnitImage, scan_mask: Mask, level: int, seed: int) -
     scene, rng = _prepare(name, image, scan_mask, level, seed)
     if level == 0:
         return scene.image.copy()
-    changed = CHANGES[name](scene, OPERATORS[name].parameters[level - 1], rng)
-    return np.where(scan_mask, changed, scene.image).astype(np.float32)
+    return _changed(name, scene, OPERATORS[name].parameters[level - 1], rng)
+
+
+def apply_at(name: str, image: UnitImage, scan_mask: Mask, strength: float, seed: int) -> UnitImage:
+    """Put a fault on an image at a strength between the levels; else as `apply`.
+
+    Args:
+        name: key of `OPERATORS`; not SHA, whose width goes by level.
+        image: as in `apply`.
+        scan_mask: as in `apply`.
+        strength: in the operator's unit.
+        seed: as in `apply`: the same places and noise as its levels have.
+    """
+    scene, rng = _prepare(name, image, scan_mask, LEVELS[0], seed)
+    return _changed(name, scene, strength, rng)
+
+
+def _changed(name: str, scene: Scene, strength: float, rng: Generator) -> UnitImage:
+    changed = CHANGES[name](scene, strength, rng)
+    return np.where(scene.scan_mask, changed, scene.image).astype(np.float32)
 
 
 def affected_area(

@@ -33,20 +33,27 @@ def lpips_style(a: UnitImage, b: UnitImage, mask: Mask) -> float:
     As LPIPS' unlearned form: features of five sizes, each position's channels to unit length,
     squared differences averaged over the scan, sizes averaged. No learned weights.
     """
-    counts = _boxed(np.ones_like(a), mask, 32)
-    with torch.inference_mode():
-        pairs = zip(
-            *(pretrained().features(_boxed(each, mask, 32)) for each in (a, b)), strict=True
-        )
-        return float(np.mean([_unlike(x, y, counts) for x, y in pairs]))
+    return lpips_between(lpips_features(a, mask), lpips_features(b, mask), mask)
+
+
+@torch.no_grad()
+def lpips_features(image: UnitImage, mask: Mask) -> list[Tensor]:
+    """Return the features that `lpips_style` compares, to be kept for a reference."""
+    return [
+        functional.normalize(found, dim=1)
+        for found in pretrained().features(_boxed(image, mask, 32))
+    ]
+
+
+@torch.no_grad()
+def lpips_between(a: list[Tensor], b: list[Tensor], mask: Mask) -> float:
+    """Return `lpips_style` of two pictures' features."""
+    counts = _boxed(np.ones(mask.shape, np.float32), mask, 32)
+    return float(np.mean([_unlike(x, y, counts) for x, y in zip(a, b, strict=True)]))
 
 
 def _unlike(x: Tensor, y: Tensor, counts: Tensor) -> float:
-    away = (
-        (functional.normalize(x, dim=1) - functional.normalize(y, dim=1))
-        .square()
-        .sum(dim=1, keepdim=True)
-    )
+    away = (x - y).square().sum(dim=1, keepdim=True)
     weight = functional.adaptive_avg_pool2d(counts, (away.shape[-2], away.shape[-1]))
     return float((away * weight).sum() / weight.sum())
 

@@ -8,7 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sonoquality.results import encoder_speed, paper_parity, restoration
+from sonoquality.results import (
+    dice_link,
+    encoder_speed,
+    matched_pairs,
+    paper_parity,
+    restoration,
+    ulpips_choice,
+    ulpips_ladders,
+)
 
 CSV_FOLDER = "csv"
 Section = Callable[[Path], str]
@@ -38,7 +46,14 @@ Every number below is read from a CSV in `csv/`, by
 Every number below is read from a CSV in `csv/`, by
 
     sonoquality evaluate pages --out docs/results""",
-        sections=(paper_parity.ulpips_section, restoration.section),
+        sections=(
+            paper_parity.ulpips_section,
+            ulpips_choice.section,
+            ulpips_ladders.section,
+            dice_link.section,
+            matched_pairs.section,
+            restoration.section,
+        ),
     ),
 }
 

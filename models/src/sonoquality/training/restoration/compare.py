@@ -9,7 +9,9 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from sonoquality.arrays import UnitImage
+from sonoquality.metrics.baselines.distances import psnr, ssim
 from sonoquality.metrics.sharpness import mean_gradient
+from sonoquality.networks.distances import lpips_style, ms_ssim
 from sonoquality.networks.restorer import Restorer, enlarged, reduced
 from sonoquality.networks.ulpips import Ulpips
 from sonoquality.networks.vit import VisionTransformer
@@ -17,27 +19,63 @@ from sonoquality.preprocess import WINDOW
 from sonoquality.results.restoration import Restored
 from sonoquality.training.restoration import crops
 from sonoquality.training.restoration.loop import load_restorers
-from sonoquality.training.restoration.losses import ssim
+from sonoquality.training.segmentation.meter import Outliner
+from sonoquality.training.segmentation.probes import Scan
 
 BICUBIC, TRUTH = "bicubic", "truth"
+PER_SOURCE = 12
+"""Validation pictures of each organ that the comparison is made on; of others a third."""
 GAP_PX, TITLE_PX = 4, 15
 GROUND, INK = 48, 255
 
 
 @torch.no_grad()
-def measure(run: Path, encoder: VisionTransformer, data: Path | None) -> list[Restored]:
-    """Measure every method on the middle crop of every validation picture.
+def measure(
+    run: Path,
+    encoder: VisionTransformer,
+    data: Path | None,
+    segmentation: Path | None,
+    n_pictures: int = PER_SOURCE,
+) -> list[Restored]:
+    """Measure every method on validation scans, whole; phantoms without a collection.
+
+    Args:
+        run: folder of the restorers.
+        encoder: of uLPIPS.
+        data: folder of the collection.
+        segmentation: folder of the networks that outline organs; without it no Dice.
+        n_pictures: of each source with outlines.
 
     Raises:
-        FileNotFoundError: the run was not finished.
+        FileNotFoundError: a run was not finished.
     """
     distance, restorers = Ulpips(encoder), load_restorers(run)
+    outliner = None if segmentation is None else Outliner(segmentation)
+    factor = next(iter(restorers.values())).factor
     rows = []
-    for source in crops.validation_sources(data):
-        truth = torch.from_numpy(crops.middle(source))[None, None]
-        for method, picture in _restored(truth, restorers).items():
-            rows.append(_measured(source, method, picture, truth, distance))
+    for named in crops.validation_scans(data, n_pictures):
+        scan = _divisible(named.read(), factor)
+        truth = torch.from_numpy(scan.image)[None, None]
+        made = {**_restored(truth, restorers), TRUTH: truth}
+        pictures = {method: np.ascontiguousarray(each[0, 0]) for method, each in made.items()}
+        dice = dict.fromkeys(pictures, float("nan"))
+        if outliner is not None and named.organ:
+            found = outliner.dice(named.organ, scan, list(pictures.values()))
+            dice = dict(zip(pictures, found.tolist(), strict=True))
+        rows += [
+            _measured(
+                named, scan, method=method, picture=picture, distance=distance, dice=dice[method]
+            )
+            for method, picture in pictures.items()
+        ]
     return rows
+
+
+def _divisible(scan: Scan, factor: int) -> Scan:
+    """Cut a scan to sides that the factor divides."""
+    height, width = (side - side % factor for side in scan.image.shape)
+    organ = None if scan.organ is None else scan.organ[:height, :width]
+    return Scan(image=scan.image[:height, :width], mask=scan.mask[:height, :width], organ=organ)
 
 
 def _restored(truth: Tensor, restorers: Mapping[str, Restorer]) -> dict[str, Tensor]:
@@ -50,18 +88,30 @@ def _restored(truth: Tensor, restorers: Mapping[str, Restorer]) -> dict[str, Ten
 
 
 def _measured(
-    source: crops.Source, method: str, picture: Tensor, truth: Tensor, distance: Ulpips
+    named: crops.NamedScan,
+    scan: Scan,
+    *,
+    method: str,
+    picture: UnitImage,
+    distance: Ulpips,
+    dice: float,
 ) -> Restored:
-    everywhere = np.ones(picture.shape[2:], np.bool_)
-    gradients = [mean_gradient(each[0, 0].numpy(), everywhere) for each in (picture, truth)]
+    truth, mask = scan.image, scan.mask
+    gradients = [mean_gradient(each, mask) for each in (picture, truth)]
+    tensors = (torch.from_numpy(each)[None, None] for each in (picture, truth))
+    counts = torch.from_numpy(mask.astype(np.float32))[None, None]
     return Restored(
-        picture=source.name,
-        group=source.group,
+        picture=named.name,
+        group=named.group,
+        organ=named.organ,
         method=method,
-        psnr_db=-10.0 * float(torch.log10((picture - truth).square().mean().clamp_min(1e-10))),
-        ssim=float(ssim(picture, truth)[0]),
-        ulpips=float(distance(picture, truth)[0]),
+        psnr_db=-psnr(truth, picture, mask),
+        ssim=1.0 - ssim(truth, picture, mask),
+        ms_ssim=1.0 - ms_ssim(truth, picture, mask),
+        lpips_style=lpips_style(truth, picture, mask),
+        ulpips=float(distance(*tensors, counts)[0]),
         gradient_kept=gradients[0] / max(gradients[1], 1e-9),
+        dice=dice,
     )
 
 

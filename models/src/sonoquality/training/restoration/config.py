@@ -34,12 +34,12 @@ class RestorationConfig(_Table):
     width: Count = 32
     """Channels."""
     n_blocks: Count = 6
-    n_steps: Count = 2000
-    n_crops: Count = 8
+    n_steps: Count = 300
+    n_crops: Count = 4
     """Crops of 224 x 224 px in a step."""
-    learning_rate: Annotated[float, Field(gt=0)] = 5e-4
-    checkpoint_steps: Count = 100
-    n_threads: Count = 2
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    checkpoint_steps: Count = 25
+    n_threads: Count = 1
     losses: Mapping[str, LossMix] = {
         "L1": LossMix(l1=1.0),
         "SSIM": LossMix(ssim=1.0),

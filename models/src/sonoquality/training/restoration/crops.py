@@ -11,10 +11,9 @@ from sonoquality.arrays import UnitImage
 from sonoquality.golden import PHANTOMS, Phantom
 from sonoquality.preprocess import WINDOW, luma_of, scan_mask, working_image
 from sonoquality.training.data import Row, read_index, training_rows
+from sonoquality.training.segmentation.probes import Scan, probes
 
 N_PHANTOMS = 24
-PER_SOURCE = 12
-"""Validation images of each source that the comparison is made on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +25,16 @@ class Source:
     read: Callable[[], UnitImage]  #: (height, width) of the scan in [0, 1], at working scale
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedScan:
+    """One whole scan to compare on."""
+
+    name: str
+    group: str  #: what the bootstrap draws whole
+    organ: str  #: key of `segmentation.pictures.ORGANS`; empty without an outline
+    read: Callable[[], Scan]
+
+
 def training_sources(data: Path | None) -> list[Source]:
     """Return the training split, or phantoms where there is no collection."""
     if data is None:
@@ -33,18 +42,14 @@ def training_sources(data: Path | None) -> list[Source]:
     return [_row_source(row) for row in training_rows(read_index(data))]
 
 
-def validation_sources(data: Path | None) -> list[Source]:
-    """Return as many validation images of each source, a group apart where there are enough."""
+def validation_scans(data: Path | None, n_pictures: int) -> list[NamedScan]:
+    """Return held-out scans, so many of each source with outlines; or phantoms."""
     if data is None:
-        return [_phantom_source(each) for each in PHANTOMS if not each.title]
-    rows = [row for row in read_index(data) if row.split == "val" and not row.non_commercial]
-    chosen = []
-    for source in sorted({row.source for row in rows}):
-        of_source = sorted((row for row in rows if row.source == source), key=lambda row: row.seed)
-        first = {row.group: row for row in reversed(of_source)}
-        rest = [row for row in of_source if first[row.group] is not row]
-        chosen += [*first.values(), *rest][:PER_SOURCE]
-    return [_row_source(row) for row in chosen]
+        return [_phantom_scan(each) for each in PHANTOMS if not each.title]
+    return [
+        NamedScan(name=each.name, group=each.row.group, organ=each.organ, read=each.read)
+        for each in probes(data, "val", n_pictures)
+    ]
 
 
 def phantom_sources() -> list[Source]:
@@ -87,6 +92,17 @@ def _phantom_source(phantom: Phantom) -> Source:
         return _scan(working_image(luma, scan_mask(luma)).image)
 
     return Source(name=phantom.name, group=phantom.name, read=read)
+
+
+def _phantom_scan(phantom: Phantom) -> NamedScan:
+    def read() -> Scan:
+        luma = luma_of(phantom.picture())
+        work = working_image(luma, scan_mask(luma))
+        width, height = work.size
+        image = np.ascontiguousarray(work.image[:height, :width])
+        return Scan(image=image, mask=work.mask[:height, :width], organ=None)
+
+    return NamedScan(name=phantom.name, group=phantom.name, organ="", read=read)
 
 
 def _scan(image: UnitImage) -> UnitImage:
