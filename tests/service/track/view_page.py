@@ -140,8 +140,9 @@ def _models(parts: dict[str, list[Low]]) -> Iterator[str]:
     frames = [[is_cleared(a) for low in parts[part] for a in low.same_view] for part in reported]
     yield "| the same image, probe held anew | " + " | ".join(map(share_of, again)) + " |"
     yield "| another frame of the view | " + " | ".join(map(share_of, frames)) + " |"
-    yield "\nFrames of one subject are not independent: the last row's intervals are too narrow;"
-    yield "the others count images, of which lung and muscle have few subjects."
+    few = "the last row's intervals are too narrow"
+    yield f"\nFrames of one subject are not independent: {few}; the"
+    yield "others count images, of which lung and muscle have few subjects."
 
 
 def _faults(parts: dict[str, list[Low]]) -> Iterator[str]:
