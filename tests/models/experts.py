@@ -14,6 +14,9 @@ from sonoquality.metrics.experts import (
     block_values,
     window_values,
 )
+from sonoquality.metrics.experts_file import view_of
+from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.ranker import Ranker
 from sonoquality.training.mixture import FitRecipe, fit_manifold
 
 WIDTH = 6
@@ -60,21 +63,35 @@ def features(pixels: Windows, masks: Windows) -> Features:
     return Features.of(pixels, masks, *encode(pixels, masks))
 
 
+def ranker(seed: int = 3) -> Ranker:
+    """Return a ranking of random weights over the 39 features."""
+    rng = np.random.default_rng(seed)
+    return Ranker(
+        centre=rng.normal(0.0, 1.0, 39),
+        spread=rng.uniform(0.5, 2.0, 39),
+        inner=rng.normal(0.0, 0.3, (39, 5)),
+        inner_bias=rng.normal(0.0, 0.3, 5),
+        outer=rng.normal(0.0, 1.0, 5),
+    )
+
+
 def manifold(n: int = 60, components: int = 1) -> ExpertManifold:
     """Fit every kind of expert on n windows, with room for one Gaussian more than there are."""
     found = features(*windows(n))
     centre = found.taps[:, -1].mean(axis=0)
 
     def expert(view: View, weight: float, values: Floats) -> Expert:
-        dense = None
-        if view.kind != "distance":
-            dense = fit_manifold(values, FitRecipe(variance_kept=0.97, components=(components,)))
-        energy = values[:, 0] if dense is None else dense.energy(values)
+        model: Manifold | Ranker | None = None
+        if view.kind == "rank":
+            model = ranker()
+        elif view.kind != "distance":
+            model = fit_manifold(values, FitRecipe(variance_kept=0.97, components=(components,)))
+        energy = values[:, 0] if model is None else model.energy(values)
         median = float(np.median(energy))
         mad = float(1.4826 * np.median(np.abs(energy - median)))
-        return Expert(view=view, weight=weight, manifold=dense, median=median, mad=mad)
+        return Expert(view=view, weight=weight, model=model, median=median, mad=mad)
 
-    whole = (View(kind="dct"), View(kind="taps", taps=(4,)), View(kind="distance"))
+    whole = tuple(view_of(name, "window") for name in ("dct", "taps_4", "distance", "rank"))
     single = (View(kind="dct"), View(kind="tokens"), View(kind="distance"))
     return ExpertManifold(
         encoder_sha256=HASH,
@@ -82,7 +99,7 @@ def manifold(n: int = 60, components: int = 1) -> ExpertManifold:
         centre=centre,
         window=tuple(
             expert(view, weight, window_values(view, found, centre, TAPS))
-            for view, weight in zip(whole, (1.0, 0.5, 2.0), strict=True)
+            for view, weight in zip(whole, (1.0, 0.5, 2.0, 0.7), strict=True)
         ),
         block=tuple(
             expert(view, weight, block_values(view, found, centre)[found.counts.ravel() > 0])

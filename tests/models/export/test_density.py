@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +16,17 @@ from typer.testing import CliRunner
 
 from sonoquality.card import OtherManifoldError
 from sonoquality.cli import app
+from sonoquality.exported import read_record
 from sonoquality.golden import PHANTOMS, differences, inputs_of
 from sonoquality.metrics import experts_file
 from sonoquality.metrics.experts import Features
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import windows_of, working_image
 from sonoquality.session import Session
+from sonoquality.training.rankings import RANKINGS_FILE, Rankings
 from sonoquality.zoo import MODEL_FILE, PARENT_FILE
 from tests.conftest import need_extra
+from tests.models import experts
 from tests.models.export.test_encoder import OURS, export, noise, train_folder
 from tests.models.training.test_fit import collection
 
@@ -37,6 +41,7 @@ components = [1, 2]
 dct = 1.0
 taps_1 = 0.5
 distance = 2.0
+rank = 0.7
 [block]
 dct = 1.0
 tokens = 1.0
@@ -62,6 +67,15 @@ def fit(*arguments: object) -> None:
     assert 0 == found.exit_code, found.output
 
 
+def rankings(encoder: Path, sources: Sequence[str] = ("phantom",)) -> Rankings:
+    """Return rankings of random weights that call themselves an encoder's."""
+    return Rankings(
+        encoder_sha256=read_record(encoder).encoder_sha256,
+        all=experts.ranker(),
+        without={source: experts.ranker(seed) for seed, source in enumerate(sources)},
+    )
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An exported encoder, a collection, and the entry fitted with both."""
@@ -70,7 +84,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     collection(folder / "data")
     (folder / "recipe.toml").write_text(RECIPE, encoding="utf-8")
     export("--encoder", train_folder(folder / "run", OURS), "--out", folder / "encoder")
+    rankings(folder / "encoder").save(folder / RANKINGS_FILE)
     options = {"data": "data", "encoder": "encoder", "out": "zoo", "recipe": "recipe.toml"}
+    options["ranker"] = ""
     fit(*(part for key, name in options.items() for part in (f"--{key}", folder / name)))
     return folder
 
@@ -105,13 +121,13 @@ def test_one_run_gives_features_energies_badness_and_map(work: Path) -> None:
     session = loaded(work).session
     found, own = session.run(*noise(3)), features_of(session)
     plain = Features.of(*noise(3), own.taps, own.tokens)
-    energies = [e.energy(own.taps[:, :1, 0]) for e in manifold.window if e.manifold is None]
+    energies = [e.energy(own.taps[:, :1, 0]) for e in manifold.window if e.model is None]
 
     assert np.allclose(plain.dct, own.dct, rtol=1e-3, atol=1e-3)
     assert np.array_equal(plain.counts, own.counts)
     assert np.allclose(manifold.badness(plain), found["badness"], rtol=1e-3, atol=1e-3)
     assert np.allclose(manifold.block_badness(plain), found["block_badness"], rtol=1e-2, atol=1e-2)
-    assert (3, 2 + len(energies)) == found["energies"].shape
+    assert (3, 3 + len(energies)) == found["energies"].shape
 
 
 def test_every_tensor_is_an_input_that_counts(work: Path) -> None:

@@ -11,32 +11,62 @@ from sonoquality.errors import ManifoldError
 from sonoquality.metrics import experts_file
 from sonoquality.metrics.experts import View, block_values, log_distance, window_values
 from sonoquality.metrics.experts_file import tensors_of, view_of
+from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.ranker import Ranker
 from tests.models import experts
 
 
-def test_badness_is_the_weighted_mean_of_asinh_of_robust_deviations() -> None:
-    """Written out once more, for windows and for blocks; blocks outside the mask say 0."""
+def test_badness_is_the_weighted_mean_of_robust_deviations() -> None:
+    """Written out once more: of windows plainly, of blocks by asinh; masked blocks say 0."""
     fitted = experts.manifold()
     found = experts.features(*experts.windows(3, seed=9))
-    dct, taps, distance = fitted.window
-    assert dct.manifold is not None
-    assert taps.manifold is not None
+    dct, taps, distance, rank = fitted.window
+    assert isinstance(dct.model, Manifold)
+    assert isinstance(taps.model, Manifold)
+    assert isinstance(rank.model, Ranker)
     unit = found.taps[:, 1] / np.linalg.norm(found.taps[:, 1], axis=1, keepdims=True)
     away = np.log(((found.taps[:, 1] - fitted.centre) ** 2).mean(axis=1) + 1e-3)
+    both = np.concatenate([found.dct, away[:, None]], axis=1)
     wanted = (
-        1.0 * np.arcsinh((dct.manifold.energy(found.dct) - dct.median) / dct.mad)
-        + 0.5 * np.arcsinh((taps.manifold.energy(unit) - taps.median) / taps.mad)
-        + 2.0 * np.arcsinh((away - distance.median) / distance.mad)
-    ) / 3.5
+        1.0 * (dct.model.energy(found.dct) - dct.median) / dct.mad
+        + 0.5 * (taps.model.energy(unit) - taps.median) / taps.mad
+        + 2.0 * (away - distance.median) / distance.mad
+        + 0.7 * (rank.model.energy(both) - rank.median) / rank.mad
+    ) / 4.2
 
     assert np.allclose(fitted.badness(found), wanted)
     blocks = fitted.block_badness(found)
     assert np.array_equal(blocks == 0, found.counts == 0)
     _, tokens, _ = fitted.block
-    assert tokens.manifold is not None
+    assert isinstance(tokens.model, Manifold)
     alone = replace(fitted, block=(tokens,)).block_badness(found)[0, 2, 3]
-    energy = tokens.manifold.energy(found.tokens[0, 2, 3][None])[0]
+    energy = tokens.model.energy(found.tokens[0, 2, 3][None])[0]
     assert np.isclose(np.arcsinh((energy - tokens.median) / tokens.mad), alone)
+
+
+def test_a_ranking_is_one_layer_over_bounded_deviations() -> None:
+    """Unit by unit, as a loop; a unit below zero says nothing."""
+    ranker = experts.ranker()
+    values = np.random.default_rng(1).normal(0.0, 40.0, (4, 39))
+    wanted = np.zeros(4)
+    for row, x in enumerate(values):
+        standard = [
+            np.arcsinh((v - c) / s) for v, c, s in zip(x, ranker.centre, ranker.spread, strict=True)
+        ]
+        for unit in range(5):
+            said = ranker.inner_bias[unit] + np.dot(standard, ranker.inner[:, unit])
+            wanted[row] += max(said, 0.0) * ranker.outer[unit]
+
+    assert np.allclose(wanted, ranker.energy(values))
+
+
+def test_a_ranking_whose_parts_do_not_fit_is_refused() -> None:
+    """Half a layer is no layer."""
+    arrays = experts.ranker().arrays("all")
+    arrays["all_outer"] = arrays["all_outer"][:-1]
+
+    with pytest.raises(ValueError, match="outer do not fit the layer of 39 by 5"):
+        Ranker.from_arrays(arrays, "all")
 
 
 def test_the_distance_is_that_of_training() -> None:

@@ -20,6 +20,7 @@ from sonoquality.cli import (
     measuring,
     scoring,
     training,
+    trying,
 )
 from sonoquality.errors import QualityError
 
@@ -33,7 +34,12 @@ COMMANDS = (
     fitting.fit,
     comparing.fit_niqe,
 )
-GROUPS = (("evaluate", evaluating.app), ("train", training.app), ("export", exporting.app))
+GROUPS = (
+    ("evaluate", evaluating.app),
+    ("export", exporting.app),
+    ("train", training.app),
+    ("try", trying.app),
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Ultrasound quality models.")
 for _command in COMMANDS:

@@ -28,6 +28,9 @@ Organ = Annotated[str, typer.Option(help="What the site's images show; names the
 Recipe = Annotated[
     Path | None, typer.Option(help="TOML of the experts, with --data; see models/recipes.")
 ]
+Ranker = Annotated[
+    Path | None, typer.Option(help="Folder of `sonoquality train ranker`, for the expert `rank`.")
+]
 Precision = Annotated[str, typer.Option(help=f"Of the graph that ships: {', '.join(PRECISIONS)}.")]
 
 
@@ -39,6 +42,7 @@ def fit(
     images: Images = None,
     organ: Organ = "",
     recipe: Recipe = None,
+    ranker: Ranker = None,
     precision: Precision = "fp32",
 ) -> None:
     """Fit on clean images and write a zoo entry.
@@ -55,11 +59,13 @@ def fit(
         elif encoder is None:
             entry = room("sonoquality.training.fit").fit(data, out, bars)
         else:
-            entry = _shipped(encoder, data, out, (recipe, precision), bars)
+            entry = _shipped(encoder, data, out, (recipe, precision, ranker), bars)
     print(entry)
 
 
-def _shipped(encoder: Path, data: Path, out: Path, by: tuple[Path | None, str], bars: Bars) -> Path:
+def _shipped(
+    encoder: Path, data: Path, out: Path, by: tuple[Path | None, str, Path | None], bars: Bars
+) -> Path:
     experts = import_module("sonoquality.training.experts")
     if by[1] not in PRECISIONS:
         raise typer.BadParameter(f"Precisions are {', '.join(PRECISIONS)}.")
@@ -68,7 +74,12 @@ def _shipped(encoder: Path, data: Path, out: Path, by: tuple[Path | None, str], 
     except (OSError, ValueError) as error:
         raise typer.BadParameter(f"{by[0]}: {error}") from error
     fitting = room("sonoquality.training.fit_experts")
-    entry: Path = fitting.fit(encoder, data, out, progress=bars, recipe=recipe, precision=by[1])
+    rankings = None
+    if by[2] is not None:
+        rankings = import_module("sonoquality.training.rankings").Rankings.load(by[2])
+    entry: Path = fitting.fit(
+        encoder, data, out, progress=bars, recipe=recipe, precision=by[1], rankings=rankings
+    )
     return entry
 
 

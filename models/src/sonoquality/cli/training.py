@@ -51,6 +51,24 @@ def encoder(config: Config, data: Data, out: Run, bank: Bank = None) -> None:
 
 
 @app.command()
+def ranker(
+    config: Config,
+    encoder: Annotated[Path, typer.Option(help="Folder of `sonoquality export encoder`.")],
+    data: Data,
+    out: Run,
+    bank: Bank = None,
+) -> None:
+    """Teach the ranking among the experts of the robust NRQ, and one without each source."""
+    ranking = room("sonoquality.training.ranking")
+    ranker = room("sonoquality.training.ranker")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        recipe, folders = ranker.read_config(config), (out, bank or out / "bank")
+        features = room("sonoquality.training.fit_experts").exported_encoder(encoder)
+        print(ranking.run(recipe, features, data, folders, Bars(progress)))
+
+
+@app.command()
 def segmentation(organ: Organ, config: Config, data: Data, out: Run) -> None:
     """Train a network that outlines an organ; uLPIPS is held against what faults do to it."""
     loop = room("sonoquality.training.segmentation.loop")

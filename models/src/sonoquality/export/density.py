@@ -96,8 +96,10 @@ class _Head:
         g.add("Reshape", block_dct, self._shape(-1, *MAP, baselines.N_FEATURES), output="block_dct")
         energies = self._energies("window", self._windows)
         g.add("Identity", energies, output="energies")
-        g.add("Identity", self._blend(energies, "window"), output="badness")
-        found = self._blend(self._energies("block", lambda v: self._blocks(v, block_dct)), "block")
+        badness = self._mean(self._above(energies, "window"), "window")
+        g.add("Identity", badness, output="badness")
+        energies = self._energies("block", lambda v: self._blocks(v, block_dct))
+        found = self._mean(g.add("Asinh", self._above(energies, "block")), "block")
         map_ = g.add("Reshape", found, self._shape(-1, *MAP))
         g.add("Mul", map_, "counts", output="block_badness")
         flat = g.reshape("counts", 0, PIXELS_PER_MAP)
@@ -111,8 +113,9 @@ class _Head:
         if view.kind == "dct":
             return "dct"
         n_taps = len(self.manifold.encoder_taps)
-        if view.kind == "distance":
-            return self._distance(self._tap(n_taps - 1))
+        if view.kind in ("distance", "rank"):
+            distance = self._distance(self._tap(n_taps - 1))
+            return distance if view.kind == "distance" else self._beside("dct", distance)
         chosen = [self._tap(self.manifold.encoder_taps.index(tap)) for tap in view.taps]
         return self.g.add("Concat", *map(self._unit, chosen), axis=1)
 
@@ -122,6 +125,9 @@ class _Head:
             return block_dct
         tokens = self.g.reshape("tokens", -1, len(self.manifold.centre))
         return tokens if view.kind == "tokens" else self._distance(tokens)
+
+    def _beside(self, x: str, y: str) -> str:
+        return self.g.add("Concat", x, y, axis=1)
 
     def _tap(self, place: int) -> str:
         """Return (n, width)."""
@@ -143,10 +149,21 @@ class _Head:
         """Return (n, expert)."""
         parts = []
         for expert in self.manifold.window if level == "window" else self.manifold.block:
-            x = values(expert.view)
-            dense = expert.manifold is not None
-            parts.append(self._density(x, f"{level}_{expert.view.name}") if dense else x)
+            x, prefix = values(expert.view), f"{level}_{expert.view.name}"
+            if expert.view.kind == "rank":
+                x = self._ranking(x, prefix)
+            elif expert.view.kind != "distance":
+                x = self._density(x, prefix)
+            parts.append(x)
         return self.g.add("Concat", *parts, axis=1)
+
+    def _ranking(self, x: str, prefix: str) -> str:
+        """Return (n, 1) of features (n, D), as `Ranker.energy`."""
+        g = self.g
+        scaled = g.add("Div", g.add("Sub", x, f"{prefix}_centre"), f"{prefix}_spread")
+        hidden = g.add("MatMul", g.add("Asinh", scaled), f"{prefix}_inner")
+        units = g.add("Relu", g.add("Add", hidden, f"{prefix}_inner_bias"))
+        return g.sum(g.add("Mul", units, f"{prefix}_outer"), 1)
 
     def _density(self, x: str, prefix: str) -> str:
         """Return (n, 1) of features (n, D), as `Manifold.energy` by the folded tensors."""
@@ -165,9 +182,10 @@ class _Head:
     def _half_square(self, x: str, axis: int) -> str:
         return self.g.scaled(self.g.sum(self.g.add("Mul", x, x), axis), 0.5)
 
-    def _blend(self, energies: str, level: Level) -> str:
-        """Return (n,): the weighted mean of the asinh of robust deviations."""
-        g = self.g
-        above = g.add("Div", g.add("Sub", energies, f"{level}_median"), f"{level}_mad")
-        weighted = g.add("Mul", g.add("Asinh", above), f"{level}_weights")
-        return g.sum(weighted, 1, keep=False)
+    def _above(self, energies: str, level: Level) -> str:
+        """Return the robust deviations above clean, (n, expert)."""
+        return self.g.add("Div", self.g.add("Sub", energies, f"{level}_median"), f"{level}_mad")
+
+    def _mean(self, said: str, level: Level) -> str:
+        """Return the weighted mean of what the experts say, (n,)."""
+        return self.g.sum(self.g.add("Mul", said, f"{level}_weights"), 1, keep=False)

@@ -1,13 +1,14 @@
-"""A score made of several experts: each a density of clean windows, or a distance from them.
+"""A score made of several experts: densities of clean windows, a distance from them, a ranking.
 
 An expert looks at one block of features: the 38 numbers of `baselines.dct`, chosen taps of an
-encoder, or the distance of its last tap from the clean centre. Its energy becomes robust deviations
-above its own clean median; the badness of a window is the weighted mean of their asinh, which lets
-no single expert shout. The same holds for single blocks, for the heat map. This is the reference;
-`sonoquality.export.density` writes the same computation as a graph.
+encoder, the distance of its last tap from the clean centre, or (a ranking that was learned from
+ladders) the 38 numbers with that distance. Its energy becomes robust deviations above its own clean
+median; the badness of a window is their weighted mean. The same holds for single blocks, for the
+heat map, but with asinh of the deviations: a block has few pixels, and no single one may shout.
+This is the reference; `sonoquality.export.density` writes the same computation as a graph.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -17,14 +18,15 @@ from numpy.typing import NDArray
 from sonoquality.arrays import Floats, Windows
 from sonoquality.metrics.baselines import token_features, window_features
 from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.ranker import Ranker
 
 Encoded: TypeAlias = NDArray[np.floating[Any]]
 """What an encoder says, in the precision it says it."""
 Level = Literal["window", "block"]
-Kind = Literal["dct", "taps", "tokens", "distance"]
+Kind = Literal["dct", "taps", "tokens", "distance", "rank"]
 #: What an expert may look at: whole windows, and single blocks of 16 px.
 KINDS: Mapping[Level, tuple[Kind, ...]] = {
-    "window": ("dct", "taps", "distance"),
+    "window": ("dct", "taps", "distance", "rank"),
     "block": ("dct", "tokens", "distance"),
 }
 #: Added to the mean squared distance before its logarithm, as in training.
@@ -75,13 +77,13 @@ class Expert:
 
     view: View
     weight: float
-    manifold: Manifold | None  #: none: the one feature is itself the energy
+    model: Manifold | Ranker | None  #: none: the one feature is itself the energy
     median: float  #: energy of a clean window
     mad: float  #: 1.4826 x median absolute deviation of the clean energies
 
     def energy(self, values: Floats) -> Floats:
         """Return (n,) of values (n, D)."""
-        return values[:, 0] if self.manifold is None else self.manifold.energy(values)
+        return values[:, 0] if self.model is None else self.model.energy(values)
 
     def badness(self, values: Floats) -> Floats:
         """Return robust deviations above clean, (n,)."""
@@ -102,23 +104,28 @@ class ExpertManifold:
 
     def badness(self, features: Features) -> Floats:
         """Return (n,)."""
-        return blend(self.window, [self._window_values(e.view, features) for e in self.window])
+        return mean(self.window, [self._window_values(e.view, features) for e in self.window])
 
     def block_badness(self, features: Features) -> Floats:
         """Return (n, 14, 14); 0 where a block does not count."""
         values = [block_values(e.view, features, self.centre) for e in self.block]
-        return blend(self.block, values).reshape(features.counts.shape) * features.counts
+        found = mean(self.block, values, np.arcsinh)
+        return found.reshape(features.counts.shape) * features.counts
 
     def _window_values(self, view: View, features: Features) -> Floats:
         return window_values(view, features, self.centre, self.encoder_taps)
 
 
-def blend(experts: Sequence[Expert], values: Sequence[Floats]) -> Floats:
-    """Return the weighted mean of the experts' asinh, (n,), each over its values (n, D)."""
+def mean(
+    experts: Sequence[Expert],
+    values: Sequence[Floats],
+    bounded: Callable[[Floats], Floats] = np.asarray,
+) -> Floats:
+    """Return the weighted mean of what the experts say, (n,), each of its values (n, D)."""
     weights = np.array([expert.weight for expert in experts])
-    parts = [np.arcsinh(e.badness(v)) for e, v in zip(experts, values, strict=True)]
-    blended: Floats = np.stack(parts, axis=1) @ (weights / weights.sum())
-    return blended
+    parts = [bounded(e.badness(v)) for e, v in zip(experts, values, strict=True)]
+    found: Floats = np.stack(parts, axis=1) @ (weights / weights.sum())
+    return found
 
 
 def window_values(
@@ -127,8 +134,9 @@ def window_values(
     """Return what a view shows of windows, (n, D)."""
     if view.kind == "dct":
         return features.dct
-    if view.kind == "distance":
-        return log_distance(features.taps[:, -1], centre)[:, None]
+    if view.kind in ("distance", "rank"):
+        distance = log_distance(features.taps[:, -1], centre)[:, None]
+        return distance if view.kind == "distance" else np.hstack([features.dct, distance])
     chosen = features.taps[:, [encoder_taps.index(tap) for tap in view.taps]]
     length = np.maximum(np.sqrt((chosen**2).sum(axis=2, keepdims=True)), LEAST_LENGTH)
     values: Floats = (chosen / length).reshape(len(chosen), -1)

@@ -11,6 +11,7 @@ from sonoquality.arrays import Floats
 from sonoquality.errors import ManifoldError
 from sonoquality.metrics.experts import KINDS, Expert, ExpertManifold, Kind, Level, View
 from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.ranker import Ranker
 
 Tensors = Mapping[str, NDArray[np.float32]]
 #: Log weight of a Gaussian that is not there: its density is 0 in float32.
@@ -62,7 +63,7 @@ def tensors_of(manifold: ExpertManifold) -> Tensors:
     Of an expert with a density over D features, with room for K Gaussians: `centre`, `scale` and
     `mean` (D,) standardise; `off` (D, D) leaves what lies outside the subspace, in its deviations;
     `white` (K, D, D) and `shift` (K, D) whiten, padded with 0; `offset` (K,) holds log weight,
-    volumes and the residual's constant.
+    volumes and the residual's constant. A ranking's are those of `Ranker`.
     """
     found: dict[str, Floats] = {"centre": manifold.centre}
     for level in LEVELS:
@@ -72,9 +73,11 @@ def tensors_of(manifold: ExpertManifold) -> Tensors:
         found[f"{level}_median"] = np.array([expert.median for expert in experts])
         found[f"{level}_mad"] = np.array([expert.mad for expert in experts])
         for expert in experts:
-            if expert.manifold is not None:
-                folded = _folded(expert.manifold, manifold.n_components)
-                prefix = f"{level}_{expert.view.name}"
+            prefix = f"{level}_{expert.view.name}"
+            if isinstance(expert.model, Ranker):
+                found.update(expert.model.arrays(prefix))
+            elif expert.model is not None:
+                folded = _folded(expert.model, manifold.n_components)
                 found.update({f"{prefix}_{key}": value for key, value in folded.items()})
     return {key: np.ascontiguousarray(value, dtype=np.float32) for key, value in found.items()}
 
@@ -106,7 +109,7 @@ def _arrays(expert: Expert, prefix: str) -> dict[str, NDArray[Any]]:
     own: dict[str, NDArray[Any]] = {
         f"{prefix}_expert": np.array([expert.weight, expert.median, expert.mad])
     }
-    return own if expert.manifold is None else {**own, **expert.manifold.arrays(prefix)}
+    return own if expert.model is None else {**own, **expert.model.arrays(prefix)}
 
 
 def _experts(arrays: dict[str, NDArray[Any]], level: Level) -> tuple[Expert, ...]:
@@ -117,8 +120,17 @@ def _expert(arrays: dict[str, NDArray[Any]], level: Level, name: str) -> Expert:
     prefix = f"{level}_{name}"
     view = view_of(name, level)
     weight, median, mad = map(float, arrays[f"{prefix}_expert"])
-    density = None if view.kind == "distance" else Manifold.from_arrays(arrays, prefix)
-    return Expert(view=view, weight=weight, manifold=density, median=median, mad=mad)
+    return Expert(
+        view=view, weight=weight, model=_model(arrays, view, prefix), median=median, mad=mad
+    )
+
+
+def _model(arrays: dict[str, NDArray[Any]], view: View, prefix: str) -> Manifold | Ranker | None:
+    if view.kind == "distance":
+        return None
+    if view.kind == "rank":
+        return Ranker.from_arrays(arrays, prefix)
+    return Manifold.from_arrays(arrays, prefix)
 
 
 def view_of(name: str, level: Level) -> View:

@@ -58,7 +58,7 @@ def words_of(recipe: ExpertsRecipe, limits: tuple[str, ...], choices: str) -> Wo
         description=f"How far windows lie from clean ones, by experts with weights: {named}",
         limits=limits,
         choices=choices,
-        unit="mean of the experts' asinh of robust standard deviations above clean windows",
+        unit="weighted mean of the experts' robust standard deviations above clean windows",
     )
 
 

@@ -22,6 +22,8 @@ from sonoquality.metrics.experts import (
     window_values,
 )
 from sonoquality.metrics.experts_file import view_of
+from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.ranker import Ranker
 from sonoquality.preprocess import windows_of, working_image
 from sonoquality.training import calibrate
 from sonoquality.training.data import Readable
@@ -45,18 +47,18 @@ class ExpertsRecipe(_Table):
 
     name: str = "nrq"
     version: str = "1.0.0"
-    window: Weights = {"dct": 1.0, "distance": 1.0}
-    """Weights of the experts of windows: `dct`, `distance`, or `taps` with the blocks chosen, as in
-    `taps_2_4`."""
+    window: Weights = {"rank": 1.0, "dct": 0.25}
+    """Weights of the experts of windows: `dct`, `distance`, `rank` (needs a ranking that was
+    learned), or `taps` with the blocks chosen, as in `taps_2_4`."""
     block: Weights = {"dct": 1.0, "tokens": 1.0}
     """Of single blocks, for the heat map: `dct`, `tokens`, `distance`."""
     variance_kept: Annotated[float, Field(gt=0, le=1)] = 0.999
-    components: tuple[Annotated[int, Field(ge=1)], ...] = (1,)
+    components: tuple[Annotated[int, Field(ge=1)], ...] = (12,)
     trim: Annotated[float, Field(ge=0, lt=0.5)] = 0.05
     rounds: Annotated[int, Field(ge=0)] = 2
     seed: int = 2026
     tail_share: Annotated[float, Field(gt=0, le=1)] = 0.15
-    tail_weight: Annotated[float, Field(ge=0, le=1)] = 0.25
+    tail_weight: Annotated[float, Field(ge=0, le=1)] = 0.1
 
     @field_validator("window", "block")
     @classmethod
@@ -146,12 +148,21 @@ def joined(parts: Sequence[Features]) -> Features:
     )
 
 
-def fit_experts(features: Features, encoder: Encoder, recipe: ExpertsRecipe) -> ExpertManifold:
+def fit_experts(
+    features: Features, encoder: Encoder, recipe: ExpertsRecipe, ranker: Ranker | None = None
+) -> ExpertManifold:
     """Fit every expert on clean features; the same features give the same numbers.
 
+    A ranking was learned before; of it only the clean scale is fitted.
+
     Raises:
-        ManifoldError: the recipe names a tap that the encoder has not.
+        ManifoldError: the recipe names a tap that the encoder has not, or a ranking and none came.
     """
+    if ranker is None and "rank" in recipe.window:
+        raise ManifoldError(
+            "The recipe asks for the expert `rank`: give a ranking, made by sonoquality train "
+            "ranker, or take `rank` out of the recipe."
+        )
     absent = {tap for view, _ in recipe.views("window") for tap in view.taps} - {*encoder.taps}
     if absent:
         raise ManifoldError(
@@ -166,7 +177,7 @@ def fit_experts(features: Features, encoder: Encoder, recipe: ExpertsRecipe) -> 
 
     def fitted(level: Level) -> tuple[Expert, ...]:
         return tuple(
-            _expert(view, weight, shown(view, level), recipe.density)
+            _expert((view, weight), shown(view, level), recipe.density, ranker)
             for view, weight in recipe.views(level)
         )
 
@@ -180,15 +191,26 @@ def fit_experts(features: Features, encoder: Encoder, recipe: ExpertsRecipe) -> 
     )
 
 
-def _expert(view: View, weight: float, values: Floats, recipe: FitRecipe) -> Expert:
+def _expert(
+    weighted: tuple[View, float], values: Floats, recipe: FitRecipe, ranker: Ranker | None
+) -> Expert:
+    view, weight = weighted
+    model = _model(view, values, recipe, ranker)
+    median, mad = _scale(values[:, 0] if model is None else model.energy(values))
+    return Expert(view=view, weight=weight, model=model, median=median, mad=mad)
+
+
+def _model(
+    view: View, values: Floats, recipe: FitRecipe, ranker: Ranker | None
+) -> Manifold | Ranker | None:
     if view.kind == "distance":
-        energy = values[:, 0]
-        median = float(np.median(energy))
-        mad = float(1.4826 * np.median(np.abs(energy - median)))
-        return Expert(view=view, weight=weight, manifold=None, median=median, mad=mad)
-    density = fit_manifold(values, recipe)
-    median, mad = float(density.median), float(density.mad)
-    return Expert(view=view, weight=weight, manifold=density, median=median, mad=mad)
+        return None
+    return ranker if view.kind == "rank" else fit_manifold(values, recipe)
+
+
+def _scale(energy: Floats) -> tuple[float, float]:
+    median = float(np.median(energy))
+    return median, float(1.4826 * np.median(np.abs(energy - median)))
 
 
 def heat_full(manifold: ExpertManifold, features: Features) -> float:

@@ -32,6 +32,7 @@ from sonoquality.training.experts import (
     scorer,
 )
 from sonoquality.training.fit import sources_of
+from sonoquality.training.rankings import Rankings
 
 CHOICES = "Experts and weights are those of the recipe; calibration is half on unknown devices"
 MADE_BY = "torch features, then sonoquality.metrics.experts"
@@ -68,6 +69,7 @@ def fit(
     progress: Progress,
     recipe: ExpertsRecipe,
     precision: str,
+    rankings: Rankings | None = None,
 ) -> Path:
     """Fit on the training split and write the zoo entry; returns its folder.
 
@@ -78,6 +80,10 @@ def fit(
         progress: called as the work goes on.
         recipe: experts and weights.
         precision: of the encoder's graph that ships; features are those of fp32.
+        rankings: for the expert `rank`, where the recipe has it.
+
+    Raises:
+        WeightsError: there is no graph of that precision, or the rankings are another encoder's.
     """
     encoder = exported_encoder(folder)
     graph = folder / graph_file(precision)
@@ -85,11 +91,12 @@ def fit(
         raise WeightsError(f"{graph} is missing; export with --precision {precision}.")
     rows = training_rows(read_index(data))
     fitting = [row for row in rows if not calibrates(row)]
+    _check(rankings, encoder, {row.source for row in fitting})
     calibrating = [row for row in rows if calibrates(row)]
     parts = gather(encoder, allowed(fitting), len(fitting), progress)
     features = joined(parts)
-    manifold = fit_experts(features, encoder, recipe)
-    without = _without(parts, fitting, encoder, recipe)
+    manifold = fit_experts(features, encoder, recipe, rankings.all if rankings else None)
+    without = _without(parts, fitting, (encoder, recipe, rankings))
     unseen = [row for row in fitting if row.group.endswith("_all") and calibrates_unseen(row)]
     scored = _calibration([*calibrating, *unseen], manifold, without, (encoder, recipe), progress)
     entry = out / recipe.name / recipe.version
@@ -112,10 +119,26 @@ def fit(
     return entry
 
 
+def _check(rankings: Rankings | None, encoder: Encoder, sources: set[str]) -> None:
+    if rankings is None:
+        return
+    remedy = "Run sonoquality train ranker with this export and these images."
+    if rankings.encoder_sha256 != encoder.sha256:
+        raise WeightsError(
+            f"The rankings were learned on encoder {rankings.encoder_sha256}, the graph holds "
+            f"{encoder.sha256}. {remedy}"
+        )
+    if unknown := sorted(sources - set(rankings.without)):
+        raise WeightsError(f"There is no ranking without {', '.join(unknown)}. {remedy}")
+
+
 def _without(
-    parts: Sequence[Features], rows: Sequence[Row], encoder: Encoder, recipe: ExpertsRecipe
+    parts: Sequence[Features],
+    rows: Sequence[Row],
+    by: tuple[Encoder, ExpertsRecipe, Rankings | None],
 ) -> Mapping[str, ExpertManifold]:
     """Fit once more without each source, by that source."""
+    encoder, recipe, rankings = by
     sources = sorted({row.source for row in rows})
     windows_only = recipe.model_copy(update={"block": {}})
     return {
@@ -123,6 +146,7 @@ def _without(
             joined([p for p, row in zip(parts, rows, strict=True) if row.source != source]),
             encoder,
             windows_only,
+            rankings.without[source] if rankings else None,
         )
         for source in sources
         if len(sources) > 1

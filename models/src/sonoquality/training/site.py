@@ -11,6 +11,7 @@ from sonoquality.card import ModelCard
 from sonoquality.errors import ManifoldError
 from sonoquality.metrics import experts_file
 from sonoquality.metrics.experts import ExpertManifold
+from sonoquality.metrics.ranker import Ranker
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import scan_mask, windows_of, working_image
 from sonoquality.training import calibrate
@@ -94,7 +95,7 @@ def fit(
     held_out = pictures[::CALIBRATION_EVERY]
     fitting = [picture for picture in pictures if picture not in held_out]
     features = joined(gather(encoder, fitting, len(fitting), progress))
-    manifold = fit_experts(features, encoder, recipe)
+    manifold = fit_experts(features, encoder, recipe, _ranker(shipped))
     judge = scorer(encoder, [manifold], recipe)
     scored: list[calibrate.Sample] = []
     for i, picture in enumerate(held_out):
@@ -134,6 +135,11 @@ def _recipe(shipped: ExpertManifold, card: ModelCard) -> ExpertsRecipe:
         tail_share=card.tail_share,
         tail_weight=card.tail_weight,
     )
+
+
+def _ranker(shipped: ExpertManifold) -> Ranker | None:
+    """Return the ranking of the entry, which a site keeps: it has no ladders to learn from."""
+    return next((e.model for e in shipped.window if isinstance(e.model, Ranker)), None)
 
 
 def _encoder(model: QualityModel, shipped: ExpertManifold) -> Encoder:

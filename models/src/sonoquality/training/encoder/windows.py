@@ -91,7 +91,7 @@ class Sampler:
     ) -> tuple[NDArray[np.float32], Mask, Floats]:
         pages, place, ladder = entry
         mask = self._clean[2 * ladder.image + 1]
-        top, left = _corner(mask, rng)
+        top, left = corner_of(mask, rng)
         cut = (slice(top, top + WINDOW), slice(left, left + WINDOW))
         rungs = (self._clean[2 * ladder.image], pages[2 * place], pages[2 * place + 1])
         pixels = np.stack([rung[cut] for rung in rungs]).astype(np.float32) / np.float32(255)
@@ -104,17 +104,17 @@ class Sampler:
         return np.where(scan, jittered, pixels), inside, _levels(ladder)
 
 
-def _corner(mask: NDArray[np.uint8], rng: Generator) -> Corner:
+def corner_of(mask: NDArray[np.uint8], rng: Generator) -> Corner:
     """Draw a place for a window; of all tried the fullest, unless one lies half in the mask."""
-    best, corner = -1.0, (0, 0)
+    best, fullest = -1.0, (0, 0)
     for _ in range(TRIES):
         top, left = (int(rng.integers(side - WINDOW + 1)) for side in mask.shape)
         share = float(mask[top : top + WINDOW, left : left + WINDOW].mean())
         if share >= LEAST_MASK:
             return top, left
         if share > best:
-            best, corner = share, (top, left)
-    return corner
+            best, fullest = share, (top, left)
+    return fullest
 
 
 def tokens_inside(mask: NDArray[np.uint8]) -> Mask:

@@ -1,0 +1,49 @@
+"""Commands that run a trial and keep its table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from sonoquality.cli.options import Bars, Data
+from sonoquality.training.data import read_index
+from sonoquality.trials import judges, pictures, table
+
+app = typer.Typer(no_args_is_help=True, help="Let judges score spoiled pictures; keeps a table.")
+
+Table = Annotated[Path, typer.Option("--out", help="CSV to write; a trial cut off goes on.")]
+By = Annotated[str, typer.Option(help="baselines, or a folder of the zoo.")]
+PerSource = Annotated[int, typer.Option(min=1, help="Images of each source.")]
+Split = Annotated[str, typer.Option(help="Of INDEX.csv: train, val or eval.")]
+
+
+@app.command()
+def ladders(data: Data, out: Table, by: By, per_source: PerSource = 14) -> None:
+    """Judge validation images under every fault at every level."""
+    rows = [row for row in read_index(data) if row.split == "val"]
+    _run(out, [pictures.Spoiled(row=row) for row in pictures.spread(rows, per_source)], by)
+
+
+@app.command()
+def clean(data: Data, out: Table, by: By, split: Split = "val") -> None:
+    """Judge all images of a split as they are."""
+    rows = [row for row in read_index(data) if row.split == split]
+    _run(out, [pictures.AsItIs(row=row) for row in rows], by)
+
+
+@app.command()
+def external(
+    folder: Annotated[Path, typer.Option(help="Set made by models/external/make_set.py.")],
+    out: Table,
+    by: By,
+) -> None:
+    """Judge a set of faults that another package made."""
+    _run(out, pictures.external(folder), by)
+
+
+def _run(out: Path, shown: Sequence[pictures.Shown], by: str) -> None:
+    judge = judges.baselines() if by == "baselines" else judges.entry(Path(by))
+    with Progress() as progress:
+        table.run(out, shown, judge, Bars(progress))

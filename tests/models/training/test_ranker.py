@@ -1,0 +1,92 @@
+"""A ranking learns from ladders, leaves out what it is told to, and survives its file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonoquality.errors import WeightsError
+from sonoquality.training.ladder_features import LadderFeatures
+from sonoquality.training.rankings import Rankings
+from tests.conftest import need_extra
+from tests.models import experts
+
+pytestmark = pytest.mark.train
+need_extra("torch", "train")
+N = 1500
+
+
+def ladders(seed: int, *, n: int = N, told_by: int = 3) -> LadderFeatures:
+    """Return ladders of which one feature tells, over an image's own level of it."""
+    rng = np.random.default_rng(seed)
+    bad = np.sort(rng.uniform(0.0, 1.0, (n, 3)), axis=1)
+    bad[:, 0] = 0.0
+    values = rng.normal(0.0, 1.0, (n, 3, 39))
+    values[..., told_by] += 8.0 * bad
+    return LadderFeatures(
+        values=values.astype(np.float32),
+        bad=bad.astype(np.float32),
+        image=np.arange(n, dtype=np.int32) % 10,
+        encoder_sha256="ab" * 32,
+    )
+
+
+def in_order(ranker: object, seen: LadderFeatures) -> float:
+    """Share of ladders whose gravest window ranks beyond the clean one."""
+    energy = ranker.energy(seen.values.reshape(-1, 39)).reshape(-1, 3)  # type: ignore[attr-defined]
+    return float(np.mean(energy[:, 2] > energy[:, 0]))
+
+
+def test_it_ranks_ladders_that_it_never_saw() -> None:
+    """By the feature that tells, and not by the noise of the others; twice the same."""
+    ranker = need_extra("sonoquality.training.ranker", "train")
+    config = ranker.RankerConfig(n_hidden=8, n_passes=15, n_ladders=32)
+    first, second = (ranker.train(ladders(1), config) for _ in range(2))
+
+    assert in_order(first, ladders(2)) > 0.9
+    assert np.array_equal(first.inner, second.inner)
+
+
+def test_what_is_left_out_teaches_nothing() -> None:
+    """Images of which another feature tells change the ranking only if they are seen."""
+    ranker = need_extra("sonoquality.training.ranker", "train")
+    config = ranker.RankerConfig(n_hidden=8, n_passes=15, n_ladders=32)
+    other = ladders(5, told_by=20)
+    both = replace(
+        ladders(1),
+        values=np.concatenate([ladders(1).values, other.values]),
+        bad=np.concatenate([ladders(1).bad, other.bad]),
+        image=np.concatenate([ladders(1).image, 10 + other.image]),
+    )
+    unseen = ladders(6, told_by=20)
+
+    assert in_order(ranker.train(both, config), unseen) > 0.9
+    assert in_order(ranker.train(both, config, without=range(10, 20)), unseen) < 0.7
+
+
+def test_the_cost_falls_as_the_order_gets_right() -> None:
+    """Right order costs less than none, and none less than the wrong one; equals cost nothing."""
+    torch = need_extra("torch", "train")
+    ranker = need_extra("sonoquality.training.ranker", "train")
+    bad = torch.tensor([[0.0, 0.4, 0.8], [0.0, 0.2, 0.6]])
+    said = [ranker.cost(sign * 9 * bad, bad, ranker.RankerConfig()) for sign in (1, 0, -1)]
+    alone = ranker.RankerConfig(ladder_weight=0.0)
+
+    assert said[0] < said[1] < said[2]
+    assert 0 == ranker.cost(bad, torch.zeros(2, 3), alone)
+
+
+def test_rankings_survive_their_file_and_none_are_refused(tmp_path: Path) -> None:
+    """Every ranking comes back; a folder without them says which command makes them."""
+    kept = Rankings(
+        encoder_sha256="cd" * 32, all=experts.ranker(), without={"liver": experts.ranker(8)}
+    )
+    kept.save(tmp_path / "rankings.npz")
+    found = Rankings.load(tmp_path)
+
+    assert kept.encoder_sha256 == found.encoder_sha256
+    assert np.array_equal(kept.all.inner, found.all.inner)
+    assert np.array_equal(kept.without["liver"].outer, found.without["liver"].outer)
+    with pytest.raises(WeightsError, match="train ranker"):
+        Rankings.load(tmp_path / "elsewhere")
