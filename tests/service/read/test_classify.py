@@ -103,6 +103,22 @@ def test_a_page_of_text_is_a_report(paper: int, ink: int, make_object: "MakeObje
     assert "report_page" == reason(make_object(page(paper, ink)))
 
 
+@pytest.mark.parametrize("ground", [(8, 16, 72), (10, 60, 60), (50, 10, 50)])
+@pytest.mark.parametrize("quality", [None, 80])
+def test_a_page_on_a_coloured_ground_is_a_report_too(
+    ground: tuple[int, int, int], quality: int | None, tmp_path: Path
+) -> None:
+    """One colour over most of a screen is paper and not flow."""
+    image = Image.new("RGB", (768, 576), ground)
+    pen, font = ImageDraw.Draw(image), ImageFont.load_default(15)
+    for y in range(30, 540, 40):
+        pen.text((40, y), "CCA prox   PSV 78 cm/s   RI 0.7", fill=(255, 230, 90), font=font)
+    path = tmp_path / "page"
+    image.save(path, "JPEG" if quality else "PNG", quality=quality or 0)
+
+    assert "report_page" == reason(path, MediaType.JPEG if quality else MediaType.PNG)
+
+
 def test_colour_beside_little_grey_is_colour_only(
     grey: NDArray[np.uint8], make_object: "MakeObject", open_dicom: "Open"
 ) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sonogate.domain.instance import Header
 from sonogate.errors import NotApplicableError
-from sonogate.read.overlay import Overlay
+from sonogate.read.overlay import CHROMA, Overlay
 from sonogate.read.traces import Trace
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -50,6 +50,8 @@ LIT = 16
 PAGE_GLYPHS = 40
 #: Share of one single bright grey that no scan has: the paper of a report page.
 PAPER_SHARE = 0.4
+#: Share of one single colour, give or take compression, that no scan leaves room for.
+COLOURED_PAPER_SHARE, ONE_COLOUR = 0.65, 6
 
 
 def check_sop_class(header: Header) -> None:
@@ -100,16 +102,34 @@ def check_size(scan_mask: NDArray[np.bool_], reduce: int) -> None:
         raise NotApplicableError("too_small_to_grade")
 
 
-def check_page(luma: NDArray[np.uint8], overlay: Overlay, *, sector_found: bool) -> None:
+def check_page(
+    luma: NDArray[np.uint8], picture: NDArray[np.uint8], overlay: Overlay, *, sector_found: bool
+) -> None:
     """Refuse a page of text, asked only where no region declares an image.
+
+    Args:
+        luma: (height, width).
+        picture: a frame as (height, width) or (height, width, 3).
+        overlay: what is drawn on it.
+        sector_found: echoes have the form of a scan.
 
     Raises:
         NotApplicableError: report_page.
     """
     counts = np.bincount(luma.ravel(), minlength=256)
-    paper = int(counts[64:].max()) > PAPER_SHARE * luma.size
+    paper = int(counts[64:].max()) > PAPER_SHARE * luma.size or _is_coloured_paper(picture)
     if paper or (not sector_found and overlay.n_letters >= PAGE_GLYPHS):
         raise NotApplicableError("report_page")
+
+
+def _is_coloured_paper(picture: NDArray[np.uint8]) -> bool:
+    """Whether most of an RGB picture has one saturated colour: the median one, if any."""
+    if picture.ndim == 2:
+        return False
+    few = picture[::4, ::4].reshape(-1, 3).astype(np.int16)
+    ground = np.median(few, axis=0)
+    alike = np.abs(few - ground).max(axis=1) <= ONE_COLOUR
+    return float(np.ptp(ground)) > CHROMA and float(alike.mean()) > COLOURED_PAPER_SHARE
 
 
 def check_trace(trace: Trace, scan_mask: NDArray[np.bool_]) -> None:

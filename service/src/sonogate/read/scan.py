@@ -113,7 +113,7 @@ def _see(frames: NDArray[np.uint8], colour: Mask, first: Picture, scene: Scene) 
         check_trace(trace, mask)
     check_size(mask, scene.reduce)
     if not scene.images:
-        check_page(brightest, overlay, sector_found=not mask.all())
+        check_page(brightest, first, overlay, sector_found=not mask.all())
     check_colour(brightest, mask, overlay)
     return _Seen(
         scan=mask,
