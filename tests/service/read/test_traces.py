@@ -21,6 +21,7 @@ from sonogate.read.colour import luma_of
 from sonogate.read.frames import read_frames
 from sonogate.read.header import open_object
 from sonogate.read.traces import find_trace
+from tests.service.read.other_screens import other_screen
 from tests.service.read.trace_screens import MOTIONS, SPECTRA, Screen, as_jpeg, trace_screen
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ def test_most_traces_are_recognised_as_what_they_are(kind: str) -> None:
         codes.append(found(picture))
 
     assert codes.count(CODES[kind]) >= 7, codes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["under", "beside", "low"])
+@pytest.mark.parametrize("kind", ["wall", "barcode", "little_blood"])
+def test_m_mode_without_much_blood_is_recognised(kind: str, layout: str) -> None:
+    """Its echoes go on over the whole strip, wherever that lies."""
+    codes = [found(other_screen(kind, seed, layout=layout).picture) for seed in (5, 7, 9)]
+
+    assert codes.count("m_mode") >= 2, codes
 
 
 @pytest.mark.parametrize("layout", ["full", "below", "beside"])
@@ -145,6 +156,25 @@ def layered_muscle(rng: np.random.Generator) -> NDArray[np.uint8]:
 def test_level_layers_of_muscle_are_no_m_mode(seed: int) -> None:
     """Fasciae stand as still as a chest wall, but speckle between them is that of a beam."""
     assert found(layered_muscle(np.random.default_rng(seed))) is None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_muscle_smeared_sideways_is_no_m_mode(seed: int) -> None:
+    """Out of focus its echoes go on over many beams, but no column has noise of its own."""
+    smeared = gaussian_filter(layered_muscle(np.random.default_rng(seed)), (0.7, 20.0))
+
+    assert found(smeared) is None
+
+
+@pytest.mark.parametrize("view", ["muscle", "liver", "carotid"])
+def test_lines_of_interference_over_tissue_are_no_m_mode(view: str) -> None:
+    """They go on from side to side as an M-mode trace does, but repeat in depth."""
+    scan = make_scan(VIEWS[view], seed=1).picture.astype(np.float64)
+    rng = np.random.default_rng(3)
+    lines = np.sin(2 * np.pi * np.arange(len(scan)) / 9.0)[:, None] > 0.6
+    foreign = lines * rng.rayleigh(60.0, scan.shape) * (scan > 4)
+
+    assert found(np.clip(scan + foreign, 0, 255).astype(np.uint8)) is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -4,13 +4,14 @@ What sets it apart from tissue: what stands still (chest wall, the layers above 
 level streaks over hundreds of columns, speckle included, while speckle of a B-mode image changes
 within a beam's width; and what moves fast (blood, sliding lung) is new in every column, so that
 its grain is finer from side to side than in depth, which no beam can do. Level layers of muscle
-have the first sign in a few rows and never the second. M-mode with neither is not recognised.
+have the first sign in a few rows and never the second. Where echoes move or stand still down to
+the bottom, `motion` looks on.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.segments import LEAST_RUN, N_SEGMENTS, Floats, longest_run
+from sonogate.read.segments import LEAST_RUN, N_SEGMENTS, Floats, longest_run, over_depth
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -65,12 +66,12 @@ def find_m_mode(luma: Luma, parts: Floats) -> Box | None:
     step = luma.shape[1] // N_SEGMENTS
     columns = slice(start * step, stop * step)
     echoes = luma[:, columns]
-    bottom = _last_lit(echoes)
+    bottom = last_lit(echoes)
     height = bottom - int(rows[0])
     if height < LEAST_HEIGHT * len(luma) or len(rows) < LEAST_STILL * height:
         return None
     strip = echoes[rows[0] : bottom]
-    if _commonest(strip) > PAPER_SHARE or _renewed(strip, len(luma)) < LEAST_RENEWED:
+    if commonest(strip) > PAPER_SHARE or renewed(strip, len(luma)) < LEAST_RENEWED:
         return None
     return np.s_[int(rows[0]) : bottom, columns]
 
@@ -82,25 +83,17 @@ def _still(parts: Floats) -> Mask:
         (height, N_SEGMENTS - 1).
     """
     height = parts.shape[1]
-    detail = parts - _over_depth(parts, max(9, height // 50 | 1))
+    detail = parts - over_depth(parts, max(9, height // 50 | 1))
     np.clip(detail, -STRONGEST, STRONGEST, out=detail)
     mean = detail.mean(axis=0)
     around = max(12, height // 24)
-    energy = _over_depth(np.einsum("chs,chs->hs", detail, detail) / len(detail), around)
-    streak = _over_depth(mean * mean, around)
-    alike = _over_depth(mean[:, 1:] * mean[:, :-1], around)
+    energy = over_depth(np.einsum("chs,chs->hs", detail, detail) / len(detail), around)
+    streak = over_depth(mean * mean, around)
+    alike = over_depth(mean[:, 1:] * mean[:, :-1], around)
     is_streak = (streak > LEAST_SHARE * energy) & (energy > LEAST_ENERGY)
     agrees = alike > LEAST_AGREEMENT * np.sqrt(streak[:, 1:] * streak[:, :-1])
     joined: Mask = is_streak[:, 1:] & is_streak[:, :-1] & agrees
     return joined
-
-
-def _over_depth(values: Floats, rows: int) -> Floats:
-    """Return running means over so many rows; the depth is the last axis but one."""
-    before, after = rows // 2, rows - rows // 2
-    padding = [(0, 0)] * (values.ndim - 2) + [(before + 1, after - 1), (0, 0)]
-    sums = np.cumsum(np.pad(values, padding, mode="edge"), axis=-2, dtype=np.float64)
-    return np.asarray((sums[..., rows:, :] - sums[..., :-rows, :]) / rows, dtype=np.float32)
 
 
 def _together(rows: NDArray[np.intp], gap: int) -> NDArray[np.intp]:
@@ -109,17 +102,18 @@ def _together(rows: NDArray[np.intp], gap: int) -> NDArray[np.intp]:
     return max(groups, key=len)
 
 
-def _last_lit(echoes: Luma) -> int:
+def last_lit(echoes: Luma) -> int:
+    """Return the row below the last one of which a fifth is lit."""
     rows = np.flatnonzero((echoes[:, ::2] > LIT).mean(axis=1) > 0.2)
     return int(rows[-1]) + 1 if len(rows) else 0
 
 
-def _commonest(echoes: Luma) -> float:
+def commonest(echoes: Luma) -> float:
     """Return the part that the most frequent grey level takes."""
     return float(np.bincount(echoes.ravel(), minlength=256).max() / echoes.size)
 
 
-def _renewed(echoes: Luma, height: int) -> float:
+def renewed(echoes: Luma, height: int) -> float:
     """Return the part of the lit tiles whose grain is finer from side to side than in depth."""
     deep = echoes.astype(np.float32)
     across = (deep[:-1, 1:] - deep[:-1, :-1]) ** 2
@@ -133,5 +127,5 @@ def _renewed(echoes: Luma, height: int) -> float:
     lateral = across[cut].reshape(tiles).mean(axis=(1, 3))
     axial = along[cut].reshape(tiles).mean(axis=(1, 3))
     lit = lateral + axial > 8.0
-    renewed = np.log2((lateral + 1.0) / (axial + 1.0)) > RENEWED
-    return float((renewed & lit).sum() / max(1, lit.sum()))
+    is_new = np.log2((lateral + 1.0) / (axial + 1.0)) > RENEWED
+    return float((is_new & lit).sum() / max(1, lit.sum()))

@@ -47,3 +47,11 @@ def longest_run(joined: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         best = np.where(longer, run, best)
         last = np.where(longer, number + 2, last)
     return np.where(best > 0, last - best - 1, 0), last
+
+
+def over_depth(values: Floats, rows: int) -> Floats:
+    """Return running means over so many rows; the depth is the last axis but one."""
+    before, after = rows // 2, rows - rows // 2
+    padding = [(0, 0)] * (values.ndim - 2) + [(before + 1, after - 1), (0, 0)]
+    sums = np.cumsum(np.pad(values, padding, mode="edge"), axis=-2, dtype=np.float64)
+    return np.asarray((sums[..., rows:, :] - sums[..., :-rows, :]) / rows, dtype=np.float32)

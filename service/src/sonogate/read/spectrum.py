@@ -2,8 +2,8 @@
 
 What sets it apart from tissue: the baseline has one grey level over half the screen and steps to
 other levels within a few pixels; the power lies without a gap between the baseline and an envelope
-that rises and falls, with black beyond it; and it ends where the baseline ends. A spectrum without
-a drawn baseline is not recognised.
+that rises and falls, with black beyond it; and it ends where the baseline ends. Without a drawn
+baseline it is not recognised: the skin line of a linear scan looks like the edge of a wall filter.
 """
 
 from dataclasses import dataclass
@@ -12,23 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from sonogate.read.segments import LEAST_RUN, N_SEGMENTS, Floats, longest_run
+from sonogate.read.baselines import Line, level_lines
+from sonogate.read.segments import N_SEGMENTS, Floats
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice]
 
-#: A drawn line: its spread of grey levels within a segment, compression included, and its least
-#: level.
-LEVEL_SPREAD, LEAST_LEVEL = 9.0, 48
-#: Levels by which a line may differ along its course: it is drawn in one colour.
-LEVEL_DRIFT = 24.0
-#: What lies beside a line has another mean level, or is so much less even.
-OTHER_LEVEL, UNEVEN = 24.0, 2.5
-#: Thickest line in parts of the picture's height (then one in 160 pixels, at least 3).
-THICKNESS = 160
-#: A spectrum's baseline is not at the picture's edge, where a scan's skin line is.
-LEAST_MARGIN = 0.05
 #: The ground of a spectrum is black, or dark with noise.
 BRIGHTEST_GROUND = 80.0
 #: Levels between a spectrum and its ground, to be seen at all.
@@ -52,16 +42,6 @@ MOST_BESIDE = 0.3
 #: Least log2 of the ratio of lateral to axial difference energy. Columns of a spectrum are
 #: estimates of their own; neighbouring B-mode lines share their beam and are alike.
 LEAST_GRAIN = -2.3
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A level line as rows [top, bottom) and columns [left, right)."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,42 +76,6 @@ def find_spectrum(luma: Luma, parts: Floats) -> Box | None:
     """
     boxes = (_spectrum_on(luma, line) for line in level_lines(luma, parts))
     return next((box for box in boxes if box is not None), None)
-
-
-def level_lines(luma: Luma, parts: Floats) -> list[Line]:
-    """Return thin drawn lines of one grey level that run level across half the picture.
-
-    Args:
-        luma: (height, width).
-        parts: its segments (column, height, segment).
-    """
-    height, thickest = len(luma), max(3, len(luma) // THICKNESS)
-    mean = parts.mean(axis=0)
-    spread = np.sqrt(((parts - mean) ** 2).mean(axis=0))
-    level = (spread < LEVEL_SPREAD) & (mean > LEAST_LEVEL)
-    for away in (thickest, -thickest):
-        level &= _differs(mean, spread, away) | _differs(mean, spread, away + np.sign(away))
-    margin = max(thickest + 2, round(LEAST_MARGIN * height))
-    level[:margin] = level[-margin:] = False
-    joined = level[:, 1:] & level[:, :-1] & (np.abs(np.diff(mean, axis=1)) < LEVEL_DRIFT / 2)
-    first, last = longest_run(joined)
-    rows = np.flatnonzero(last - first >= LEAST_RUN)
-    step = luma.shape[1] // N_SEGMENTS
-    lines = []
-    for group in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1):
-        if not 0 < len(group) <= thickest:
-            continue
-        row = group[np.argmax((last - first)[group])]
-        if np.ptp(mean[row, first[row] : last[row]]) <= LEVEL_DRIFT:
-            ends = int(first[row]) * step, int(last[row]) * step
-            lines.append(Line(int(group[0]), int(group[-1]) + 1, *ends))
-    return lines
-
-
-def _differs(mean: Floats, spread: Floats, away: int) -> Mask:
-    other, unevenness = np.roll(mean, away, axis=0), np.roll(spread, away, axis=0)
-    found: Mask = (np.abs(other - mean) > OTHER_LEVEL) | (unevenness > UNEVEN * spread + 6.0)
-    return found
 
 
 def _spectrum_on(luma: Luma, line: Line) -> Box | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonogate.read.m_mode import find_m_mode
+from sonogate.read.motion import find_motion
 from sonogate.read.overlay import coloured
 from sonogate.read.segments import Floats, segmented
 from sonogate.read.spectrum import find_spectrum
@@ -24,6 +25,7 @@ Box = tuple[slice, slice]
 FINDERS: Sequence[tuple[str, Callable[[Luma, Floats], Box | None]]] = (
     ("m_mode", find_m_mode),
     ("spectral_doppler", find_spectrum),
+    ("m_mode", find_motion),
 )
 #: Part of a trace that may be coloured, by its baseline, its ECG and its marks; flow covers more.
 MOST_COLOUR = 0.15
