@@ -58,11 +58,13 @@ def without_letters(stack: FrameStack, row: int) -> Grey:
     window = max(LEAST_WINDOW, stack.screen_side // WINDOWS)
     by = max(1, window // SAMPLED)
     seen = stack.scan_mask & ~dilate(stack.overlay_mask, 1)
-    if stack.scan_mask.all() and not _fills_its_frame(frame, seen):
-        seen &= _echoes(frame)
+    mask = stack.scan_mask
+    if mask.all() and not _fills_its_frame(frame, seen):
+        mask = _echoes(frame)
+        seen &= mask
     grid = _Grid(frame[::by, ::by].shape, max(1, round(window / by / CELLS)))
     medians = grid.medians(frame[::by, ::by], seen[::by, ::by])
-    scan = grid.shares(stack.scan_mask[::by, ::by])
+    scan = grid.shares(mask[::by, ::by])
     size = _small(frame.shape)
     shown = np.where(grid.drawn(scan, size) > 0.5, grid.drawn(medians, size), 0.0)
     whole: Grey = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
