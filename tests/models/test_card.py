@@ -81,3 +81,13 @@ def test_the_shipped_card_says_what_it_was_trained_on() -> None:
     assert "NC" not in text
     assert 6 == text.count("[[training.sources]]")
     assert (ModelCard.read(SHIPPED).high_from, ModelCard.read(SHIPPED).medium_from) == (75.0, 45.0)
+
+
+def test_the_clean_share_is_that_of_the_anchors() -> None:
+    """Half of clean images are worse than the first anchor, 15 % than the next, then 3 %."""
+    anchors = Anchors(max_windows=9, badness=(0.0, 1.0, 3.0, 9.0), quality=(90, 75, 45, 5))
+    shares = [anchors.clean_share(badness) for badness in (-1.0, 0.0, 1.0, 3.0, 9.0)]
+
+    assert shares[1:4] == pytest.approx([0.5, 0.15, 0.03], abs=1e-3)
+    assert shares == sorted(shares, reverse=True)
+    assert shares[-1] < 1e-4

@@ -23,6 +23,7 @@ def row(number: int, source: str = "liver", group: str | None = None) -> Row:
     return Row(
         path=Path(f"{number}.png"),
         source=source,
+        organ=source,
         group=group or f"{source}-{number}",
         split="val",
         licence="CC BY 4.0",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sonoquality.metrics.reference import image_badness
-from sonoquality.pooling import area_mean, heat_map, worst_area_mean
+from sonoquality.pooling import WARM, area_mean, heat_map, worst_area_mean, worst_box
 from sonoquality.preprocess import windows_of, working_image
 
 
@@ -44,3 +44,39 @@ def test_the_heat_map_lies_where_the_window_lay() -> None:
     assert 632 <= x < 648
     assert heat[:400].max() == 0.0
     assert heat.shape == (600, 800)
+
+
+def test_the_worst_box_is_the_warm_rectangle() -> None:
+    """Not its single hottest cell, not the cold ground beside it, and none where all is cold."""
+    heat = np.full((280, 420), 0.1, dtype=np.float32)
+    heat[100:180, 60:210] = 0.7
+    heat[120:135, 90:105] = 1.0
+    heat[20:35, 300:315] = 0.9
+    scan = np.ones(heat.shape, dtype=np.bool_)
+    box = worst_box(heat, scan)
+
+    assert box is not None
+    assert np.allclose((60, 100, 210, 180), box, atol=15)
+    assert worst_box(np.where(heat > 0.5, 0.4, heat).astype(np.float32), scan) is None
+    scan[:, :240] = False
+    outside = worst_box(heat, scan)
+    assert outside is not None
+    assert outside[0] >= 285
+
+
+def test_the_worst_box_agrees_with_trying_all() -> None:
+    """Every rectangle of cells by its own sum, on random heat."""
+    heat = np.random.default_rng(4).uniform(0.0, 1.0, (28, 20)).astype(np.float32)
+    scan = np.ones(heat.shape, dtype=np.bool_)
+    found = worst_box(heat, scan)
+    assert found is not None
+    left, top, right, bottom = found
+    sums = [
+        (heat[t:b, x:r] - WARM).sum()
+        for t in range(28)
+        for b in range(t + 1, 29)
+        for x in range(20)
+        for r in range(x + 1, 21)
+    ]
+
+    assert (heat[top:bottom, left:right] - WARM).sum() == pytest.approx(max(sums), abs=1e-3)

@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from sonoquality.zoo import CARD_FILE, MODEL_FILE
+
+#: The anchors' clean quantiles (.5, .85, .97) as deviations of a normal distribution.
+CLEAN_DEVIATIONS = (0.0, 1.0364, 1.8808)
 
 
 class ModelCardError(Exception):
@@ -56,6 +60,16 @@ class Anchors:
         slope = (y[i + 1] - y[i]) / (x[i + 1] - x[i])
         return float(np.clip(y[i] + slope * (badness - x[i]), 0.0, 100.0))
 
+    def clean_share(self, badness: float) -> float:
+        """Return the share of clean images that are at least as bad, by their three anchors.
+
+        Between and beyond the anchors badness is taken for normal.
+        """
+        x, z = np.asarray(self.badness[: len(CLEAN_DEVIATIONS)]), np.asarray(CLEAN_DEVIATIONS)
+        i = int(np.clip(np.searchsorted(x, badness) - 1, 0, len(x) - 2))
+        slope = (z[i + 1] - z[i]) / (x[i + 1] - x[i])
+        return float(special.ndtr(-(z[i] + slope * (badness - x[i]))))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreScale:
@@ -67,8 +81,15 @@ class ScoreScale:
 
     def to_quality(self, score: float, n_windows: int) -> float:
         """Map a raw score to quality in [0, 100], where 100 is best."""
+        return self._fitting(n_windows).to_quality(score)
+
+    def clean_share(self, score: float, n_windows: int) -> float:
+        """Return the share of clean images of that size that score no better, in [0, 1]."""
+        return self._fitting(n_windows).clean_share(score)
+
+    def _fitting(self, n_windows: int) -> Anchors:
         fitting = (a for a in self.anchors if n_windows <= a.max_windows)
-        return next(fitting, self.anchors[-1]).to_quality(score)
+        return next(fitting, self.anchors[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

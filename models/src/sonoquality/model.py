@@ -17,8 +17,9 @@ from sonoquality.card import (
     OtherManifoldError,
     checked_manifold,
 )
-from sonoquality.errors import ManifoldError
+from sonoquality.errors import ManifoldError, UnknownOrganError
 from sonoquality.metrics import experts_file
+from sonoquality.metrics.experts import ExpertManifold
 from sonoquality.pooling import area_mean, heat_map, worst_area_mean
 from sonoquality.preprocess import WindowSet, WorkingImage, windows_of, working_image
 from sonoquality.session import Outputs, Session, open_session
@@ -26,6 +27,8 @@ from sonoquality.zoo import ENCODER_KEY, MODEL_FILE
 
 #: What a score is made of; a graph may say more.
 SCORED = ("badness", "block_badness", "block_counts")
+#: The statistics by which organs are told.
+DCT = "dct"
 LADDER = ("tensorrt", "cuda", "cpu")
 
 
@@ -36,6 +39,8 @@ class FrameQuality:
     quality: float  #: [0, 100]; 100 is best
     scores: Mapping[str, float]  #: raw numbers by name
     heat: UnitImage  #: (height, width) of the frame; 1 is bad
+    clean_share: float  #: of clean images of that size, those that score no better
+    organs: Mapping[str, float]  #: how likely each; empty where the model knows none
     uncertain: bool  #: too little of a scan to be sure
     preprocess_seconds: float
     infer_seconds: float
@@ -47,6 +52,7 @@ class QualityModel:
 
     card: ModelCard
     session: Session
+    manifold: ExpertManifold | None = None  #: what the tensors were made of, if there are any
 
     @classmethod
     def load(
@@ -55,6 +61,7 @@ class QualityModel:
         providers: Sequence[str] = LADDER,
         threads: int = 1,
         cache: Path | None = None,
+        organ: str | None = None,
     ) -> "QualityModel":
         """Load a zoo entry on the best provider that really works.
 
@@ -63,8 +70,10 @@ class QualityModel:
             providers: rungs to try, best first.
             threads: for inference.
             cache: folder for compiled engines; a folder of the system's temporary one by default.
+            organ: what all pictures show, if that is known and the model has it.
 
         Raises:
+            UnknownOrganError: the model does not know the organ.
             ModelCardError: card, model or manifold is missing, a hash differs, the manifold is
                 another encoder's, or no provider loads the model.
         """
@@ -76,9 +85,14 @@ class QualityModel:
             threads=threads,
             cache=cache or Path(tempfile.gettempdir()) / "sonoquality-engines",
         )
+        manifold = None
         if card.manifold is not None:
-            session = session.given(_tensors(entry, card.manifold, session.metadata))
-        return cls(card=card, session=session)
+            manifold = _manifold(entry, card.manifold, session.metadata)
+        if organ is not None:
+            manifold = _known(manifold, organ)
+        if manifold is not None:
+            session = session.given(experts_file.tensors_of(manifold))
+        return cls(card=card, session=session, manifold=manifold)
 
     @property
     def name(self) -> str:
@@ -124,7 +138,8 @@ class QualityModel:
         working = working_image(frame, scan, overlay)
         windows = windows_of(working)
         prepared = perf_counter()
-        outputs = self.session.run(windows.pixels, windows.masks, SCORED)
+        names = SCORED if self.manifold is None else (*SCORED, DCT)
+        outputs = self.session.run(windows.pixels, windows.masks, names)
         inferred = perf_counter()
         quality = self._judged(outputs, windows, working, (frame.shape[0], frame.shape[1]))
         pooled = perf_counter()
@@ -146,6 +161,8 @@ class QualityModel:
         heat = np.clip(outputs["block_badness"] / card.heat_full, 0.0, 1.0)
         return _Judged(
             quality=card.scale.to_quality(score, len(badness)),
+            clean_share=card.scale.clean_share(score, len(badness)),
+            organs=self._organs(outputs),
             scores={
                 card.scale.name: score,
                 f"{card.scale.name}_mean": mean,
@@ -156,10 +173,19 @@ class QualityModel:
             uncertain=not windows.enough or n_blocks < card.least_blocks,
         )
 
+    def _organs(self, outputs: Outputs) -> Mapping[str, float]:
+        if self.manifold is None:
+            return {}
+        return self.manifold.organ_posterior(outputs[DCT].astype(np.float64))
 
-def _tensors(
-    entry: Path, manifold: ManifoldFile, metadata: Mapping[str, str]
-) -> experts_file.Tensors:
+
+def _known(manifold: ExpertManifold | None, organ: str) -> ExpertManifold:
+    if manifold is None:
+        raise UnknownOrganError("The model knows no organs; leave the organ out.")
+    return manifold.for_organ(organ)
+
+
+def _manifold(entry: Path, manifold: ManifoldFile, metadata: Mapping[str, str]) -> ExpertManifold:
     """Read the manifold of an entry, and refuse one that knows another encoder's features."""
     path = checked_manifold(entry, manifold)
     try:
@@ -173,11 +199,13 @@ def _tensors(
             f"{entry / MODEL_FILE} holds encoder {encoder}. Fit it again with this entry, by "
             "sonoquality fit."
         )
-    return experts_file.tensors_of(found)
+    return found
 
 
 class _Judged(TypedDict):
     quality: float
+    clean_share: float
+    organs: Mapping[str, float]
     scores: Mapping[str, float]
     heat: UnitImage
     uncertain: bool

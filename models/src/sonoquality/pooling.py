@@ -3,11 +3,18 @@
 import numpy as np
 from PIL import Image
 
-from sonoquality.arrays import Floats, UnitImage
+from sonoquality.arrays import Floats, Mask, UnitImage
 from sonoquality.preprocess import WINDOW, WindowSet, WorkingImage
 
 #: The heat map is gathered on a grid this much coarser than the working image.
 COARSE = 4
+#: Heat above which a cell speaks for being in the worst region.
+WARM = 0.5
+#: Cells along the longer side on which the worst region is sought.
+CELLS = 28
+
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
 
 
 def area_mean(values: Floats, areas: Floats) -> float:
@@ -56,3 +63,43 @@ def heat_map(
     heat = np.zeros(shape, dtype=np.float32)
     heat[y0:y1, x0:x1] = np.clip(np.asarray(spread), 0.0, 1.0)
     return heat
+
+
+def worst_box(heat: UnitImage, mask: Mask) -> Box | None:
+    """Return the rectangle that holds most heat above `WARM`, in pixels; None if nothing is warm.
+
+    Cells in the mask count what they are above `WARM`, below it against the rectangle, so that it
+    is neither a single hot cell nor the whole scan by force.
+
+    Args:
+        heat: (height, width) in [0, 1].
+        mask: same shape, True in the scan.
+    """
+    side = max(1, round(max(heat.shape) / CELLS))
+    cells = _sums(np.where(mask, heat - WARM, 0.0), side)
+    best: tuple[float, Box | None] = (0.0, None)
+    for top in range(len(cells)):
+        columns = np.cumsum(cells[top:], axis=0)
+        for below, row in enumerate(columns, start=top + 1):
+            gain, left, right = _richest(row)
+            if gain > best[0]:
+                box = (left * side, top * side, right * side, below * side)
+                best = gain, (*box[:2], *map(min, box[2:], heat.shape[::-1]))
+    return best[1]
+
+
+def _sums(values: Floats, side: int) -> Floats:
+    """Add up squares of `side` pixels; those at the far edges may be cut."""
+    rows, columns = (np.arange(0, length, side) for length in values.shape)
+    summed: Floats = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
+    return summed
+
+
+def _richest(row: Floats) -> tuple[float, int, int]:
+    """Return the largest sum of neighbours in a row, with where they begin and end."""
+    before = np.concatenate([[0.0], np.cumsum(row)])
+    lowest = np.minimum.accumulate(before[:-1])
+    gains = before[1:] - lowest
+    end = int(gains.argmax())
+    start = int(before[: end + 1].argmin())
+    return float(gains[end]), start, end + 1

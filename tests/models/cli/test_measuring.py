@@ -43,7 +43,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, line: str) -> int:
-    """Run a command line in which names with a dot, and `organs`, lie in the folder."""
+    """Run a command line in which names with a dot, and `organs`, lie in the folder.
+
+    `paper` stands for `nrq --mode paper`.
+    """
+    line = line.replace("paper", "nrq --mode paper", 1) if line.startswith("paper") else line
     words = [
         str(folder / word) if "." in word or word in ("organs", "other") else word
         for word in line.split()
@@ -62,7 +66,9 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[Any]:
 
 def test_nrq_prints_a_line_a_picture(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The mixture where the organ isn't named, and the same numbers where it is."""
-    assert 0 == run(folder, "nrq a.png b.png --weights whole.pth --manifold organs --json")
+    assert 0 == run(
+        folder, "nrq a.png b.png --mode paper --weights whole.pth --manifold organs --json"
+    )
     unknown = printed(capsys)
     assert 0 == run(
         folder,
@@ -107,15 +113,15 @@ def test_ulpips_draws_where_pictures_differ(
 
 
 REFUSED = {
-    "nrq absent.png --weights whole.pth --manifold organs": "no file",
-    "nrq tiny.png --weights whole.pth --manifold organs": "a side needs 16 px",
-    "nrq a.png --weights absent.pth --manifold organs": "TinyUSFM.pth",
-    "nrq a.png --weights text.pth --manifold organs": "TinyUSFM.pth",
-    "nrq a.png --weights partial.pth --manifold organs": "Missing: blocks.7.mlp.fc1.weight.",
-    "nrq a.png --weights whole.pth --manifold organs --organ Heart": "given were Breast, Liver",
-    "nrq a.png --weights whole.pth --manifold other": "fitted on 512 features",
-    "nrq a.png --weights whole.pth --manifold organs --manifold other": "Two organ models",
-    "nrq a.png --weights whole.pth --manifold a.png": "can't be read as .npz",
+    "paper absent.png --weights whole.pth --manifold organs": "no file",
+    "paper tiny.png --weights whole.pth --manifold organs": "a side needs 16 px",
+    "paper a.png --weights absent.pth --manifold organs": "TinyUSFM.pth",
+    "paper a.png --weights text.pth --manifold organs": "TinyUSFM.pth",
+    "paper a.png --weights partial.pth --manifold organs": "Missing: blocks.7.mlp.fc1.weight.",
+    "paper a.png --weights whole.pth --manifold organs --organ Heart": "given were Breast, Liver",
+    "paper a.png --weights whole.pth --manifold other": "fitted on 512 features",
+    "paper a.png --weights whole.pth --manifold organs --manifold other": "Two organ models",
+    "paper a.png --weights whole.pth --manifold a.png": "can't be read as .npz",
     "ulpips a.png small.png --weights whole.pth": "--mode paper",
     "ulpips a.png b.png --weights partial.pth": "Missing: blocks.7.mlp.fc1.weight.",
 }
@@ -133,6 +139,25 @@ def test_what_can_be_put_right_is_said_in_a_line(
     assert 1 == told.err.count("\n")
     assert REFUSED[line] in told.err
     assert "weights_only" not in told.err
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("nrq a.png --mode paper", "needs --weights FILE and --manifold FILE"),
+        (
+            "nrq a.png --mode paper --weights whole.pth --manifold organs --map m.png",
+            "--mode robust",
+        ),
+        ("nrq a.png --weights whole.pth", "belong to --mode paper"),
+    ],
+)
+def test_options_of_the_other_mode_are_refused(
+    folder: Path, line: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each mode says what it wants."""
+    assert 2 == run(folder, line)
+    assert why in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 def test_a_map_needs_robust_mode(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ def row(**changes: object) -> Row:
     fields = {
         "path": Path("a.webp"),
         "source": "s",
+        "organ": "o",
         "group": "g",
         "split": "train",
         "licence": "CC BY 4.0",

@@ -1,6 +1,8 @@
 """Commands that print one metric of a picture, or of two."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,11 +13,15 @@ from PIL import Image
 
 from sonoquality.arrays import Floats, Luma
 from sonoquality.cli.encoders import load_encode, load_weights, room
+from sonoquality.cli.options import NRQ, Entry
 from sonoquality.errors import ManifoldError, SizesDifferError
 from sonoquality.images import KINDS, read_luma
 from sonoquality.metrics import nrq_paper, ulpips_paper
 from sonoquality.metrics.organ_model import OrganModel, load_organ_model
+from sonoquality.model import QualityModel
+from sonoquality.pooling import worst_box
 from sonoquality.preprocess import scan_mask, working_image
+from sonoquality.zoo import default_zoo
 
 WHITE = 255.0
 
@@ -24,6 +30,7 @@ class NrqMode(StrEnum):
     """How NRQ is computed."""
 
     PAPER = "paper"
+    ROBUST = "robust"
 
 
 class UlpipsMode(StrEnum):
@@ -38,42 +45,99 @@ Picture = Annotated[Path, typer.Argument(help=f"{KINDS}.")]
 Weights = Annotated[Path, typer.Option(help="TinyUSFM.pth as published, or a trained encoder.")]
 Manifolds = Annotated[
     list[Path],
-    typer.Option("--manifold", help="Organ model (.npz) or a folder of them; may be repeated."),
+    typer.Option(
+        "--manifold", help="Of paper mode: organ model (.npz) or a folder of them; may be repeated."
+    ),
 ]
 Organ = Annotated[
-    str | None, typer.Option(help="Name of one organ model; unknown, all weigh the same.")
+    str | None, typer.Option(help="What the pictures show; unknown, what is likely counts.")
+]
+PaperWeights = Annotated[
+    Path | None, typer.Option(help="Of paper mode: TinyUSFM.pth as published, or an encoder.")
 ]
 Frame = Annotated[int | None, typer.Option(help="Of a file with several, counted from 0.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Map = Annotated[
-    Path | None, typer.Option("--map", help="Write where they differ as PNG (robust mode only).")
+    Path | None,
+    typer.Option("--map", help="Write a map as PNG, white is worst (robust mode)."),
 ]
 
 
 def nrq(
     images: Images,
     *,
-    weights: Weights,
-    manifold: Manifolds,
-    mode: NrqMode = NrqMode.PAPER,
+    mode: NrqMode = NrqMode.ROBUST,
+    weights: PaperWeights = None,
+    manifold: Manifolds = [],  # noqa: B006 - typer copies it
+    entry: Entry = None,
     organ: Organ = None,
     frame: Frame = None,
+    map_: Map = None,
     as_json: Json = False,
 ) -> None:
-    """Print how far pictures lie from clean ones; the raw number as released, higher is better."""
-    organs = _organ_models(manifold)
-    encode = load_encode(weights)
+    """Print how far pictures lie from clean ones; higher is better.
+
+    `robust`: 0 to 100 by an entry of the zoo. `paper`: the raw number of the released program.
+    """
+    score = _by_paper if mode is NrqMode.PAPER else _by_entry
+    say = score(_Asked(weights=weights, manifold=manifold, entry=entry, organ=organ, map_=map_))
     for path in images:
-        found = nrq_paper.score(read_luma(path, frame), encode, organs)
-        line = {
-            "path": str(path),
-            "mode": mode.value,
-            "nrq": found.of(organ),
-            "organ": organ or "mixture",
+        line = {"path": str(path), "mode": mode.value, **say(read_luma(path, frame))}
+        print(json.dumps(line) if as_json else f"{line['nrq']:.6g}  {path}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    weights: Path | None
+    manifold: list[Path]
+    entry: Path | None
+    organ: str | None
+    map_: Path | None
+
+
+def _by_paper(asked: _Asked) -> Callable[[Luma], dict[str, Any]]:
+    if asked.weights is None or not asked.manifold:
+        raise typer.BadParameter("--mode paper needs --weights FILE and --manifold FILE.")
+    if asked.entry is not None or asked.map_ is not None:
+        raise typer.BadParameter("--entry and --map belong to --mode robust.")
+    organs = _organ_models(asked.manifold)
+    encode = load_encode(asked.weights)
+
+    def say(luma: Luma) -> dict[str, Any]:
+        found = nrq_paper.score(luma, encode, organs)
+        return {
+            "nrq": found.of(asked.organ),
+            "organ": asked.organ or "mixture",
             "organs": dict(found.organs),
             "n_windows": found.n_windows,
         }
-        print(json.dumps(line) if as_json else f"{line['nrq']:.6f}  {path}")
+
+    return say
+
+
+def _by_entry(asked: _Asked) -> Callable[[Luma], dict[str, Any]]:
+    if asked.weights is not None or asked.manifold:
+        raise typer.BadParameter("--weights and --manifold belong to --mode paper; give --entry.")
+    model = QualityModel.load(asked.entry or default_zoo() / NRQ, organ=asked.organ)
+
+    def say(luma: Luma) -> dict[str, Any]:
+        scan = scan_mask(luma)
+        found = model.score(luma[None], scan)[0]
+        if asked.map_ is not None:
+            _picture(found.heat.astype(np.float64)).save(asked.map_)
+        return {
+            "nrq": round(found.quality, 3),
+            "raw": found.scores[model.card.scale.name],
+            "p_clean": round(found.clean_share, 4),
+            "organ": asked.organ or max(found.organs, key=found.organs.__getitem__, default=None),
+            "organs": {name: round(chance, 4) for name, chance in found.organs.items()},
+            "n_windows": int(found.scores["windows"]),
+            "localised": found.scores["windows"] > 1,
+            "worst_box": worst_box(found.heat, scan),
+            "uncertain": found.uncertain,
+        }
+
+    return say
 
 
 def _organ_models(paths: list[Path]) -> dict[str, OrganModel]:

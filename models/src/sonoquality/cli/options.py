@@ -7,6 +7,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 SHIPPED = Path("dct-manifold") / "1.0.0"
+NRQ = Path("nrq") / "1.0.0"
 
 Data = Annotated[Path, typer.Option(help="Folder with INDEX.csv and the images.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to: the zoo, or that of the results.")]

@@ -9,15 +9,17 @@ This is the reference; `sonoquality.export.density` writes the same computation 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonoquality.arrays import Floats, Windows
+from sonoquality.errors import UnknownOrganError
 from sonoquality.metrics.baselines import token_features, window_features
 from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.organs import Organs
 from sonoquality.metrics.ranker import Ranker
 
 Encoded: TypeAlias = NDArray[np.floating[Any]]
@@ -101,6 +103,36 @@ class ExpertManifold:
     window: tuple[Expert, ...]
     block: tuple[Expert, ...]
     n_components: int  #: room in the graph for Gaussians of each mixture
+    organs: Organs | None = None  #: of the `dct` expert of windows
+
+    def for_organ(self, name: str) -> "ExpertManifold":
+        """Return the manifold that takes every picture for one organ's.
+
+        Raises:
+            UnknownOrganError: it knows no such organ, or none at all.
+        """
+        mixture = self.shared_mixture()
+        if self.organs is None or mixture is None:
+            raise UnknownOrganError("The model knows no organs; leave the organ out.")
+        own = self.organs.mixture(mixture, name)
+        median, mad = float(own.median), float(own.mad)
+        window = tuple(
+            replace(e, model=own, median=median, mad=mad) if e.view.kind == "dct" else e
+            for e in self.window
+        )
+        return replace(self, window=window)
+
+    def organ_posterior(self, dct: Floats) -> Mapping[str, float]:
+        """Return how likely each organ is, of an image's windows (n, 38); empty if unknown."""
+        mixture = self.shared_mixture()
+        if self.organs is None or mixture is None:
+            return {}
+        return self.organs.posterior(mixture, dct)
+
+    def shared_mixture(self) -> Manifold | None:
+        """Return the mixture of the `dct` expert of windows, if there is one."""
+        found = (e.model for e in self.window if e.view.kind == "dct")
+        return next((model for model in found if isinstance(model, Manifold)), None)
 
     def badness(self, features: Features) -> Floats:
         """Return (n,)."""

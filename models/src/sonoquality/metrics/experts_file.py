@@ -11,6 +11,7 @@ from sonoquality.arrays import Floats
 from sonoquality.errors import ManifoldError
 from sonoquality.metrics.experts import KINDS, Expert, ExpertManifold, Kind, Level, View
 from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.organs import Organs
 from sonoquality.metrics.ranker import Ranker
 
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -32,6 +33,8 @@ def save(path: Path, manifold: ExpertManifold) -> None:
         arrays[f"{level}_experts"] = np.array([expert.view.name for expert in experts])
         for expert in experts:
             arrays.update(_arrays(expert, f"{level}_{expert.view.name}"))
+    if manifold.organs is not None:
+        arrays.update(manifold.organs.arrays())
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
@@ -52,6 +55,7 @@ def load(path: Path) -> ExpertManifold:
             window=_experts(arrays, "window"),
             block=_experts(arrays, "block"),
             n_components=int(arrays["n_components"]),
+            organs=Organs.from_arrays(arrays),
         )
     except (OSError, KeyError, ValueError) as error:
         raise ManifoldError(f"{path} holds no manifold of experts ({error!r}); fit one.") from error

@@ -47,9 +47,19 @@ class Manifold:
         offsets: Floats = np.log(self.weights) + log_det - volume
         return offsets
 
-    def _mixture(self, u: Floats) -> Floats:
+    def log_densities(self, features: Floats) -> Floats:
+        """Return (n, K): log density of each Gaussian within the subspace, without its weight."""
+        u = ((features - self.centre) / self.spread - self.mean) @ self.basis.T
+        found: Floats = self._logs(u) - np.log(self.weights)
+        return found
+
+    def _logs(self, u: Floats) -> Floats:
         white = np.einsum("kij,nkj->nki", self.whiteners, u[:, None, :] - self.means[None])
-        logs = self.offsets() - 0.5 * (white**2).sum(axis=2)
+        logs: Floats = self.offsets() - 0.5 * (white**2).sum(axis=2)
+        return logs
+
+    def _mixture(self, u: Floats) -> Floats:
+        logs = self._logs(u)
         peak = logs.max(axis=1)
         mixture: Floats = -(peak + np.log(np.exp(logs - peak[:, None]).sum(axis=1)))
         return mixture

@@ -24,6 +24,7 @@ class Row:
 
     path: Path
     source: str
+    organ: str
     group: str  #: what must stay on one side of a split
     split: str  #: train, val or eval
     licence: str
@@ -64,6 +65,7 @@ def read_index(folder: Path) -> list[Row]:
             Row(
                 path=folder / row["path"],
                 source=row["source"],
+                organ=row.get("organ") or row["source"],
                 group=row["group"],
                 split=row["split"],
                 licence=row["licence"],

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,7 @@ from sonoquality.metrics.experts import (
 )
 from sonoquality.metrics.experts_file import view_of
 from sonoquality.metrics.manifold import Manifold
+from sonoquality.metrics.organs import Organs
 from sonoquality.metrics.ranker import Ranker
 from sonoquality.preprocess import windows_of, working_image
 from sonoquality.training import calibrate
@@ -149,11 +150,16 @@ def joined(parts: Sequence[Features]) -> Features:
 
 
 def fit_experts(
-    features: Features, encoder: Encoder, recipe: ExpertsRecipe, ranker: Ranker | None = None
+    features: Features,
+    encoder: Encoder,
+    recipe: ExpertsRecipe,
+    ranker: Ranker | None = None,
+    organs: Sequence[str] = (),
 ) -> ExpertManifold:
     """Fit every expert on clean features; the same features give the same numbers.
 
-    A ranking was learned before; of it only the clean scale is fitted.
+    A ranking was learned before; of it only the clean scale is fitted. Given each window's organ,
+    the shared mixture also learns which of its Gaussians hold which.
 
     Raises:
         ManifoldError: the recipe names a tap that the encoder has not, or a ranking and none came.
@@ -181,7 +187,7 @@ def fit_experts(
             for view, weight in recipe.views(level)
         )
 
-    return ExpertManifold(
+    found = ExpertManifold(
         encoder_sha256=encoder.sha256,
         encoder_taps=encoder.taps,
         centre=encoder.centre,
@@ -189,6 +195,10 @@ def fit_experts(
         block=fitted("block"),
         n_components=max(recipe.components),
     )
+    mixture = found.shared_mixture()
+    if mixture is None or not organs:
+        return found
+    return replace(found, organs=Organs.of(mixture, features.dct, organs))
 
 
 def _expert(

@@ -95,7 +95,9 @@ def fit(
     calibrating = [row for row in rows if calibrates(row)]
     parts = gather(encoder, allowed(fitting), len(fitting), progress)
     features = joined(parts)
-    manifold = fit_experts(features, encoder, recipe, rankings.all if rankings else None)
+    organs = [row.organ for row, part in zip(fitting, parts, strict=True) for _ in part.dct]
+    ranker = rankings.all if rankings else None
+    manifold = fit_experts(features, encoder, recipe, ranker, organs)
     without = _without(parts, fitting, (encoder, recipe, rankings))
     unseen = [row for row in fitting if row.group.endswith("_all") and calibrates_unseen(row)]
     scored = _calibration([*calibrating, *unseen], manifold, without, (encoder, recipe), progress)
