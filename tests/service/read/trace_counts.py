@@ -55,8 +55,8 @@ def drawn() -> Named:
             yield kind, str(seed), picture
 
 
-def other(first: int = 301) -> Named:
-    """Twelve screens of each kind of `other_screens`; nothing was tuned on odd seeds from 301."""
+def other(first: int = 501) -> Named:
+    """Twelve screens of each kind of `other_screens`; nothing was tuned on odd seeds from 501."""
     for kind in other_screens.SPECTRA:
         for seed in range(first, N_OTHER * 2 + first, 2):
             screen = other_screens.other_screen(kind, seed)
