@@ -12,6 +12,7 @@ from sonoquality.results import (
     dice_link,
     encoder_speed,
     matched_pairs,
+    nrq_ladders,
     paper_parity,
     restoration,
     ulpips_choice,
@@ -38,7 +39,14 @@ PAGES: Mapping[str, Page] = {
 Every number below is read from a CSV in `csv/`, by
 
     sonoquality evaluate pages --out docs/results""",
-        sections=(paper_parity.nrq_section, encoder_speed.section),
+        sections=(
+            paper_parity.nrq_section,
+            nrq_ladders.ladder_section,
+            nrq_ladders.held_out_section,
+            nrq_ladders.external_section,
+            nrq_ladders.alarm_section,
+            encoder_speed.section,
+        ),
     ),
     "ulpips.md": Page(
         head="""# uLPIPS: how far two pictures lie apart

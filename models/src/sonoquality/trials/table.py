@@ -45,7 +45,8 @@ def _whole(path: Path, wanted: Mapping[str, int]) -> set[str]:
     lines = read(path)
     counts = {image: sum(line["image"] == image for line in lines) for image in wanted}
     whole = {image for image, count in counts.items() if count == wanted[image]}
-    kept = [line for line in lines if line["image"] in whole]
+    cut_off = set(wanted) - whole
+    kept = [line for line in lines if line["image"] not in cut_off]
     if len(kept) < len(lines):
         path.unlink()
         if kept:
