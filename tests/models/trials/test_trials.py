@@ -64,9 +64,9 @@ def test_a_spoiled_image_shows_every_fault_at_every_level(rows: list[Row]) -> No
 
 
 def test_images_are_spread_over_groups(rows: list[Row]) -> None:
-    """Of each source one a group first."""
+    """Of each source one a group first, and the sources take turns."""
     assert ["a", "b"] == [row.source for row in pictures.spread(rows, 1)]
-    assert 3 == len(pictures.spread(rows, 9))
+    assert ["a", "b", "a"] == [row.source for row in pictures.spread(rows, 9)]
 
 
 def test_a_trial_cut_off_goes_on(rows: list[Row], tmp_path: Path) -> None:

@@ -133,13 +133,17 @@ def name_of(row: Row) -> str:
 
 
 def spread(rows: Sequence[Row], per_source: int) -> list[Row]:
-    """Choose images of each source by their hash, every group once before any comes twice."""
-    chosen: list[Row] = []
+    """Choose images of each source by their hash, every group once before any comes twice.
+
+    The sources take turns, so that a trial cut off has seen all alike.
+    """
+    turns: list[tuple[int, str, Row]] = []
     for source in sorted({row.source for row in rows}):
         own = sorted((row for row in rows if row.source == source), key=lambda row: row.sha256)
         first = {row.group: row for row in reversed(own)}
-        chosen += sorted(own, key=lambda row: row is not first[row.group])[:per_source]
-    return chosen
+        chosen = sorted(own, key=lambda row: row is not first[row.group])[:per_source]
+        turns += [(turn, source, row) for turn, row in enumerate(chosen)]
+    return [row for *_, row in sorted(turns, key=lambda each: each[:2])]
 
 
 def external(folder: Path) -> list[FromFiles]:
