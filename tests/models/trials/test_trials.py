@@ -10,8 +10,9 @@ from PIL import Image
 
 from sonoquality import degrade
 from sonoquality.arrays import Luma, Mask
+from sonoquality.preprocess import windows_of, working_image
 from sonoquality.training.data import Row, read_index
-from sonoquality.trials import judges, pictures, table
+from sonoquality.trials import boxes, judges, pictures, table
 from sonoquality.zoo import default_zoo
 from tests.models.phantoms import SCANS, tissue
 
@@ -124,3 +125,38 @@ def test_the_shipped_entry_judges_with_higher_for_better(rows: list[Row]) -> Non
 
     assert judge(luma, mask)[judges.RANK] > judge(bad, mask)[judges.RANK]
     assert judge(luma, mask)[judges.QUALITY] > judge(bad, mask)[judges.QUALITY]
+
+
+def test_variations_are_what_they_are_called(rows: list[Row]) -> None:
+    """Gain in grey levels per dB, a move of one pixel, a wider scan, crops of so many windows."""
+    seen = {each.operator: each for each in pictures.Varied(row=rows[0]).pictures()}
+    clean, louder = seen[pictures.CLEAN], seen["gain +3 dB"]
+    inside = clean.mask & (clean.luma > 20) & (clean.luma < 200)
+
+    assert 1 + len(pictures.VARIATIONS) == len(seen) == pictures.Varied(row=rows[0]).n_pictures
+    steps = louder.luma[inside].astype(int) - clean.luma[inside]
+    assert {12, 13} >= set(np.unique(steps))
+    assert np.array_equal(clean.luma[:-1], seen["1 px down"].luma[1:])
+    assert np.array_equal(clean.mask[:, :-1], seen["1 px aside"].mask[:, 1:])
+    assert seen["scan 2 px narrower"].mask.sum() < clean.mask.sum()
+    assert (224, 224) == seen["1 window"].luma.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "n"), [("9 windows", 9), ("6 windows", 6), ("4 windows", 4), ("1 window", 1)]
+)
+def test_crops_hold_as_many_windows_as_they_say(name: str, n: int) -> None:
+    """Of a scan of working size."""
+    luma = np.full((448, 448), 90, np.uint8)
+    scan = pictures.VARIATIONS[name](luma, np.ones_like(luma, np.bool_))
+
+    assert n == len(windows_of(working_image(*scan)).corners)
+
+
+def test_overlap_of_areas_is_counted_in_pixels() -> None:
+    """A third of what either covers, and nothing of nothing."""
+    a, b = np.zeros((2, 10, 10), np.bool_)
+    a[:, :4], b[:, 2:6] = True, True
+
+    assert boxes.iou(a, b) == pytest.approx(1 / 3)
+    assert 0 == boxes.iou(a & b & ~a, b & ~b)

@@ -8,8 +8,9 @@ import typer
 from rich.progress import Progress
 
 from sonoquality.cli.options import Bars, Data
+from sonoquality.model import QualityModel
 from sonoquality.training.data import read_index
-from sonoquality.trials import judges, pictures, table
+from sonoquality.trials import boxes, judges, pictures, table
 
 app = typer.Typer(no_args_is_help=True, help="Let judges score spoiled pictures; keeps a table.")
 
@@ -41,6 +42,27 @@ def external(
 ) -> None:
     """Judge a set of faults that another package made."""
     _run(out, pictures.external(folder), by)
+
+
+@app.command()
+def variations(data: Data, out: Table, by: By, per_source: PerSource = 14) -> None:
+    """Judge validation images beside copies that are no worse."""
+    rows = [row for row in read_index(data) if row.split == "val"]
+    _run(out, [pictures.Varied(row=row) for row in pictures.spread(rows, per_source)], by)
+
+
+@app.command("boxes")
+def boxes_(
+    data: Data,
+    out: Table,
+    entry: Annotated[Path, typer.Option(help="Folder of the zoo.")],
+    per_source: PerSource = 14,
+) -> None:
+    """Ask for the worst box of images spoiled in one place."""
+    rows = [row for row in read_index(data) if row.split == "val"]
+    with Progress() as progress:
+        model = QualityModel.load(entry, ("cpu",))
+        boxes.run(out, pictures.spread(rows, per_source), model, Bars(progress))
 
 
 def _run(out: Path, shown: Sequence[pictures.Shown], by: str) -> None:
