@@ -154,6 +154,44 @@ def test_what_is_as_large_as_a_vessel_is_seen() -> None:
     assert seen[120, 190] > 140
 
 
+@pytest.mark.parametrize("lean", [-0.3, 0.0, 0.2])
+def test_a_layer_thinner_than_letters_is_seen(lean: float) -> None:
+    """Fascia and diaphragm, 4 pixels thick, stand out of their ground; their ends may be lost."""
+    rows, columns = np.indices(SHAPE)
+    ground = np.full(SHAPE, 60, dtype=np.uint8)
+    layer = np.abs(rows - 300 - lean * (columns - 400)) <= 2
+    seen = thumbnail(np.where(layer, 200, ground).astype(np.uint8))
+
+    for column in (120, 160, 200):
+        row = 120 + round(lean * (column - 160))
+        assert seen[row - 2 : row + 3, column - 8 : column + 8].max() > 110
+    assert seen[60, 160] < 85
+
+
+@pytest.mark.parametrize("size", [14, 20, 28])
+@pytest.mark.parametrize("word", ["FELZ, BETTEE", "TEETZ, EFFIE", "BBBBEEEEDDDD"])
+def test_letters_of_level_strokes_are_no_layer(word: str, size: int) -> None:
+    """Bold capitals one beside the other leave gaps enough."""
+    try:
+        font: Font = ImageFont.truetype("DejaVuSans-Bold.ttf", size)
+    except OSError:
+        font = ImageFont.load_default(size)
+    ground = np.full(SHAPE, 60, dtype=np.uint8)
+    ink = np.asarray(ink_of(word, font, SHAPE, (200, 300)))
+    picture = np.where(ink > 127, 255, ground).astype(np.uint8)
+
+    np.testing.assert_array_equal(thumbnail(ground), thumbnail(picture))
+
+
+def test_a_dim_image_is_brightened() -> None:
+    """With too little gain an image is still known again."""
+    light = phantom(*SHAPE)
+    dim = thumbnail((light * 0.2).astype(np.uint8))
+
+    assert 70 < np.percentile(dim, 98) < 90
+    assert np.corrcoef(dim.ravel(), thumbnail(light).ravel())[0, 1] > 0.9
+
+
 def test_a_small_part_of_a_large_screen_is_blurred_by_the_screens_letters() -> None:
     """The header may cut a small image out of a screen with large letters."""
     ground = np.full((300, 400), 60, dtype=np.uint8)

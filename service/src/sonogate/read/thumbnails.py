@@ -3,6 +3,8 @@
 Every shown value is the median of a window twice as high as letters. Over a line of text letters
 fill less than half of such a window, so its median stays within the echoes around them, whatever
 their grey, font or direction. No detector has to find them; what one finds is left out before.
+Layers thinner than letters are drawn over the medians where a line longer than several letters
+is lit nearly without a gap, which no row of letters is.
 """
 
 from io import BytesIO
@@ -14,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from scipy import ndimage
 
 from sonogate.domain.frames import FrameStack
+from sonogate.read.layers import find_layers
 from sonogate.read.morphology import dilate
 
 Grey = NDArray[np.uint8]
@@ -32,6 +35,11 @@ LEAST_SEEN = 0.1
 SAMPLED = 16
 #: Grey above which a pixel is lit, and the lit share of an image that fills its frame.
 LIT, LEAST_LIT = 16, 0.35
+#: Samples to a window's side in which layers are looked for, and how often a layer is as light as
+#: its ground; how much lighter it is drawn, and how softly, in pixels.
+SAMPLES, LIGHTER, LAYER, SOFT = 13, 1.3, 70, 0.8
+#: The lightest medians of a dim image are shown as light as this, at so many times their grey.
+BRIGHT, MOST_GAIN = 80, 8.0
 
 
 def thumbnail_png(stack: FrameStack, row: int) -> bytes:
@@ -67,8 +75,27 @@ def without_letters(stack: FrameStack, row: int) -> Grey:
     scan = grid.shares(mask[::by, ::by])
     size = _small(frame.shape)
     shown = np.where(grid.drawn(scan, size) > 0.5, grid.drawn(medians, size), 0.0)
+    gain = _gain(medians[scan > 0.5])
+    sample = max(2, round(window / SAMPLES))
+    few = frame[::sample, ::sample]
+    echoes = ~stack.overlay_mask if gain > 1 else seen
+    lit = few > grid.drawn(np.maximum(medians * LIGHTER, medians + LIT), few.shape)
+    shown = shown * gain + LAYER * _drawn(find_layers(lit & echoes[::sample, ::sample]), size)
     whole: Grey = np.rint(np.clip(shown, 0, 255)).astype(np.uint8)
     return whole
+
+
+def _gain(medians: NDArray[np.float32]) -> float:
+    """Return by how much a dim image is brightened for display."""
+    lightest = float(np.percentile(medians, 98)) if medians.size else 0.0
+    return min(MOST_GAIN, max(1.0, BRIGHT / max(lightest, 1.0)))
+
+
+def _drawn(layers: Mask, size: tuple[int, int]) -> NDArray[np.float32]:
+    """Draw layers as thin lines of (height, width) pixels."""
+    image = Image.fromarray(layers.astype(np.float32)).resize(size[::-1])
+    soft = ndimage.gaussian_filter(np.asarray(image), SOFT)
+    return np.asarray(np.clip(soft / SOFT, 0, 1), dtype=np.float32)
 
 
 class _Grid:
