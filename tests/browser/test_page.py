@@ -243,7 +243,7 @@ def test_a_question_is_one_tap_and_decides_how_the_study_closes(
     gate.arrive(**HIGH)
     browser.go(f"http://127.0.0.1:{gate.port}/")
     browser.wait_for(f"{LIVE} && !!document.querySelector('.question')")
-    look(browser, "page-question")
+    look(browser, "question")
 
     browser.click(f"[data-key={answer}-2]")
     browser.wait_for("!document.querySelector('.question')")

@@ -1,4 +1,4 @@
-"""The picture of the page in the README: phantoms through a real gate, as a newcomer sees them.
+"""The pictures of the page in the docs: phantoms through a real gate, as a newcomer sees them.
 
 `SONOGATE_SCREENSHOTS=docs/images` makes them again.
 """
@@ -31,6 +31,13 @@ CUT_OFF = """[...document.querySelectorAll('p, button, b, h1, h2, label, li')]
     && getComputedStyle(one).display !== 'inline')
   .map((one) => one.innerText)"""
 
+HOLDS_ITS_BUTTONS = """[...document.querySelectorAll('.question button')].every((one) =>
+  one.getBoundingClientRect().right < one.closest('section').getBoundingClientRect().right)"""
+ONE_AFTER_THE_OTHER = {"SONOGATE_SCORING__WORKERS": "1"}
+SHOWN = "document.getElementById('stage').innerText"
+DRAWN = """!document.querySelector('.tile img:not([src]), .question img:not([src])')
+  && document.querySelector('.view canvas').width > 300"""
+
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
@@ -44,7 +51,7 @@ def demo(tmp_path: Path) -> Iterator[str]:
         [*command, "--from", str(exam), "--data-dir", str(tmp_path / "data")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "COLUMNS": "160"},
+        env={**os.environ, "COLUMNS": "160", **ONE_AFTER_THE_OTHER},
     )
     try:
         said = iter(running.stdout or ())
@@ -54,16 +61,22 @@ def demo(tmp_path: Path) -> Iterator[str]:
         running.communicate(timeout=30)
 
 
-def test_the_page_after_a_phantom_with_poor_contact(demo: str, browser: Browser) -> None:
-    """Reason, action, worst region, and what is still to be taken again; no text is cut off."""
+def test_the_page_after_the_first_half_of_the_phantom_exam(demo: str, browser: Browser) -> None:
+    """It asks whether the muscle was taken again; a yes leaves the kidney. No text is cut off."""
     browser.go(demo)
     browser.wait_for("document.querySelectorAll('.tile').length === 4")
+    browser.wait_for("document.body.innerText.includes('Still to re-acquire (2)')")
+    browser.click(".tile:nth-child(3)")
+    browser.wait_for("document.querySelector('.question')?.innerText.includes('replaces image 2?')")
+    browser.wait_for(f"{SHOWN}.includes('Image 3') && {DRAWN}")
+    look(browser, "page-question")
+    assert [] == browser.evaluate(CUT_OFF)
+    assert browser.evaluate(HOLDS_ITS_BUTTONS)
+
+    browser.click(".question .strong")
     browser.wait_for("document.body.innerText.includes('Still to re-acquire (1)')")
     browser.click(".list .row")
-    shown = "document.getElementById('stage').innerText"
-    stage = browser.wait_for(f"{shown}.includes('skin down') && {shown}")
-    browser.wait_for("!document.querySelector('.tile img:not([src])')")
-    browser.wait_for("document.querySelector('.view canvas').width > 300")
+    stage = browser.wait_for(f"{SHOWN}.includes('skin down') && {DRAWN} && {SHOWN}")
     look(browser, "page-low")
 
     for words in ("LOW", "dark from the skin down", "Add gel"):
