@@ -65,13 +65,12 @@ def _means(table: LadderTable, names: Sequence[str] = LADDER) -> str:
     groups = table.groups_of(images)
     lines = []
     for judge, name in enumerate(table.judges):
-        order = interval(partial(table.in_order, judge, table.places(names)), groups)
-        found = [
-            interval(partial(table.detected, judge, _counted(table, level, names), level), groups)
-            for level in LEVELS
+        numbers = [partial(table.in_order, judge, table.places(names))]
+        numbers += [
+            partial(table.detected, judge, _counted(table, level, names), level) for level in LEVELS
         ]
+        cells = [interval(n, groups) if judge == 0 else f"{n(images):.3f}" for n in numbers]
         perfect = table.perfect(judge, table.places(names), images)
-        cells = [order, *found] if judge == 0 else [f"{each.value:.3f}" for each in [order, *found]]
         lines.append([name, cells[0], f"{perfect:.2f}", *cells[1:]])
     asked = [f"\u2265 {ASKED_AUROC[k]}" if k in ASKED_AUROC else "" for k in LEVELS]
     lines.append(["asked", f"\u2265 {ASKED_ORDER}", "", *asked])

@@ -5,14 +5,18 @@ Markdown. A section whose CSV is not there yet is left out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from PIL import Image
 
 from sonoquality.results import (
     dice_link,
     encoder_speed,
     matched_pairs,
     nrq_ladders,
+    nrq_steady,
     paper_parity,
     restoration,
     ulpips_choice,
@@ -24,12 +28,17 @@ Section = Callable[[Path], str]
 """From the folder of CSVs to Markdown; raises FileNotFoundError where its CSV is missing."""
 
 
+Draw = Callable[[Path], Image.Image]
+"""From the folder of CSVs to a picture; raises as a section does."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One page: what stands above, and its sections in order."""
 
     head: str
     sections: tuple[Section, ...]
+    pictures: Mapping[str, Draw] = field(default_factory=dict)  #: by file name, beside the page
 
 
 PAGES: Mapping[str, Page] = {
@@ -45,8 +54,11 @@ Every number below is read from a CSV in `csv/`, by
             nrq_ladders.held_out_section,
             nrq_ladders.external_section,
             nrq_ladders.alarm_section,
+            nrq_steady.steady_section,
+            nrq_steady.box_section,
             encoder_speed.section,
         ),
+        pictures={nrq_steady.PICTURE: nrq_steady.plot},
     ),
     "ulpips.md": Page(
         head="""# uLPIPS: how far two pictures lie apart
@@ -73,6 +85,9 @@ def write_pages(out: Path) -> tuple[Path, ...]:
         page = PAGES[path.name]
         parts = [page.head, *_written(page.sections, out / CSV_FOLDER)]
         path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        for name, draw in page.pictures.items():
+            with suppress(FileNotFoundError):
+                draw(out / CSV_FOLDER).save(out.parent / "images" / name, optimize=True)
     return paths
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoquality.agreement import Interval, auroc, bootstrap
+from sonoquality.agreement import Interval, bootstrap
 from sonoquality.arrays import Floats
 from sonoquality.trials.pictures import CLEAN
 from sonoquality.trials.table import read
@@ -45,8 +45,9 @@ class LadderTable:
 
     def detected(self, judge: int, operators: Sequence[int], level: int, images: Images) -> float:
         """Mean over operators of the AUROC of a level against the images as they are, unpaired."""
-        found = [self.ranks[judge, operator, images] for operator in operators]
-        return float(np.mean([auroc(ranks[:, level], ranks[:, 0]) for ranks in found]))
+        ranks = self.ranks[judge][np.ix_(np.asarray(operators), images)]
+        clean, spoiled = ranks[:, :, 0], ranks[:, :, level]
+        return float(0.5 + 0.5 * np.sign(clean[:, :, None] - spoiled[:, None, :]).mean())
 
     def places(self, names: Sequence[str]) -> list[int]:
         """Return where operators stand; those that are not there are left out."""
