@@ -200,6 +200,34 @@ def test_a_recipe_weighs_the_parts(distance: "Ulpips", size: tuple[int, int]) ->
     )
 
 
+def test_centred_tokens_are_compared_beside_their_mean(distance: "Ulpips") -> None:
+    """The token term alone in loops: centred, made length 1, (1 - <g, h>) / 2, power mean of 4."""
+    import torch
+
+    from sonoquality.networks.ulpips import UlpipsRecipe
+
+    recipe = UlpipsRecipe(structure=0.0, gram=0.0, token=1.0, centred=True, power=4.0)
+    changed = type(distance)(distance.encoder, recipe)
+    a, b = batch(picture((224, 224))), batch(picture((224, 224), 3))
+    with torch.no_grad():
+        taps, others = (distance.encoder.tokens((each - 0.5) / 0.5) for each in (a, b))
+    layers = []
+    for tap, other in zip(taps, others, strict=True):
+        g, h = (x[0].numpy() - x[0].numpy().mean(axis=0) for x in (tap, other))
+        g, h = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (g, h))
+        apart = [(1.0 - g[i] @ h[i]) / 2.0 for i in range(len(g))]
+        layers.append(np.mean(np.power(apart, 4)) ** 0.25)
+
+    assert np.mean(layers) == pytest.approx(changed(a, b).item(), abs=1e-4)
+    assert changed(a, b).item() == changed(b, a).item()
+    perfect = a.clone().requires_grad_()
+    found = changed(perfect, a)
+    found.sum().backward()
+    assert 0.0 == found.item()
+    assert perfect.grad is not None
+    assert 0.0 == perfect.grad.abs().max().item()
+
+
 def test_the_released_formula_is_that_of_paper_mode(distance: "Ulpips") -> None:
     """Many windows at once in fp32, beside the plain numpy of `ulpips_paper`."""
     from sonoquality.metrics import ulpips_paper

@@ -89,6 +89,7 @@ def test_a_ladder_not_measured_counts_neither_way(tmp_path: Path) -> None:
     assert [1.0, 1.0] == climbs.shares(PERFECT, degrade.LADDER)
     assert "| SPK | 2 | 1.000" in page
     assert "| DEF | 1 | 1.000" in page
+    assert "nan" not in page
     assert "each under 1 to 20 operators" in page
     assert "[" not in page.split("Share of steps")[0].split("| --- |")[-1]  # two groups
 

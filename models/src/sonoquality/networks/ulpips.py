@@ -19,7 +19,7 @@ from sonoquality.networks.views import View, look, native_views, spread, token_s
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.preprocess import LEAST_MASK
 
-TINY = 1e-12
+TINY, FAINT = 1e-12, 1e-18
 #: Windows at once: what they make (16 MB at a tap) stays near the processor, six times as fast.
 AT_ONCE = 8
 
@@ -34,6 +34,8 @@ class UlpipsRecipe:
     whole: float = 0.5  #: of the view of the whole picture, where there is one
     taps: tuple[float, ...] | None = None  #: weight of each layer; all the same by default
     sharpness: float = 20.0  #: tau of the softmax over a neighbourhood
+    centred: bool = False  #: tokens beside their window's mean: what all share counts less
+    power: float = 1.0  #: of the mean over tokens; above 1 the worst places count more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,7 @@ class Ulpips(nn.Module):
         everywhere = b.new_ones(len(b), len(self.near))
         n_near = self.valid.sum(dim=1)
         total = b.new_zeros(len(b))
-        taps = [self._taps(each[:, None]) for each in (a, b)]
+        taps = [self._taps(each[:, None], None) for each in (a, b)]
         for tap, other in zip(*taps, strict=True):
             structure = 2.0 * self._structure(tap, other, everywhere) / n_near
             grams = [each.transpose(1, 2) @ each / each[0].numel() for each in (tap, other)]
@@ -164,12 +166,12 @@ class Ulpips(nn.Module):
     def _seen(self, a: Tensor, b: Tensor, mask: Tensor, views: tuple[View, ...]) -> _Seen:
         shares = self._token_weights(mask, views)
         weights, areas = shares.flatten(0, 1), shares.sum(dim=2)
-        taps, others = (self._taps(look(each, views)) for each in (a, b))
+        taps, others = (self._taps(look(each, views), weights) for each in (a, b))
         parts, local = [], b.new_zeros(shares.shape)
         for weight, tap, other in zip(self._tap_weights(b), taps, others, strict=True):
             structure, token, gram = self._layer(tap, other, weights)
             near = structure.reshape(shares.shape), token.reshape(shares.shape)
-            means = [(each * shares).sum(dim=(1, 2)) / areas.sum(dim=1) for each in near]
+            means = [self._pooled(each, shares) for each in near]
             wide = (gram.reshape(areas.shape) * areas).sum(dim=1) / areas.sum(dim=1)
             parts.append(torch.stack([means[0], wide, means[1]], dim=1))
             here = self.recipe.structure * near[0] + self.recipe.token * near[1]
@@ -185,11 +187,30 @@ class Ulpips(nn.Module):
         kept = torch.where(shares < LEAST_MASK, 0.0, shares)
         return torch.where(kept.sum(dim=(1, 2), keepdim=True) == 0, everywhere, kept)
 
-    def _taps(self, windows: Tensor) -> list[Tensor]:
-        """Return the tokens of each tap as directions: (n x view, token, channel), length 1."""
+    def _pooled(self, local: Tensor, shares: Tensor) -> Tensor:
+        """Return the power mean (n,) of what differs at tokens (n, view, token); 0 for none."""
+        power = self.recipe.power
+        mean = (local**power * shares).sum(dim=(1, 2)) / shares.sum(dim=(1, 2))
+        if power == 1.0:
+            return mean
+        # A root has no slope at 0, where training must survive a perfect restoration.
+        pooled: Tensor = (mean + FAINT) ** (1.0 / power) - FAINT ** (1.0 / power)
+        return pooled
+
+    def _taps(self, windows: Tensor, weights: Tensor | None) -> list[Tensor]:
+        """Return the tokens of each tap as directions: (n x view, token, channel), length 1.
+
+        Args:
+            windows: (n, view, 1, 224, 224).
+            weights: (at least n x view, token) by which they are centred, if the recipe says so.
+        """
         pictures = normalised(windows.flatten(0, 1), self.encoder.profile.channels)
         chunks = [self.encoder.tokens(chunk) for chunk in torch.split(pictures, AT_ONCE)]
-        return [functional.normalize(torch.cat(taps), dim=2) for taps in zip(*chunks, strict=True)]
+        taps = [torch.cat(tap) for tap in zip(*chunks, strict=True)]
+        if self.recipe.centred and weights is not None:
+            shares = (weights / weights.sum(dim=1, keepdim=True).clamp_min(TINY))[:, :, None]
+            taps = [tap - (tap * shares[: len(tap)]).sum(dim=1, keepdim=True) for tap in taps]
+        return [functional.normalize(tap, dim=2) for tap in taps]
 
     def _layer(self, g: Tensor, h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return structure and token differences (n, token) and that of the Gram matrices (n,)."""

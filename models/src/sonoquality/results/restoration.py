@@ -33,6 +33,7 @@ class Restored:
     group: str
     organ: str  #: empty without an outline
     method: str
+    n_steps: int  #: that the networks learned for
     psnr_db: float
     ssim: float
     ms_ssim: float
@@ -64,6 +65,7 @@ def read_csv(folder: Path) -> list[Restored]:
                 group=row["group"],
                 organ=row["organ"],
                 method=row["method"],
+                n_steps=int(row["n_steps"]),
                 **{key: float(row[key]) for key in COLUMNS},
             )
             for row in csv.DictReader(file)
@@ -84,9 +86,9 @@ def section(folder: Path) -> str:
         lines.append("| " + " | ".join([method, *(_mean(own, key) for key in COLUMNS)]) + " |")
     return f"""## A network that learns by it
 
-Small networks, alike but for their loss and with the same number of steps on the same crops,
-enlarge pictures fourfold (`models/recipes/restoration.toml`). Measured on {n_pictures} whole scans
-of {n_groups} groups that they never saw. A network is judged by its own loss in one of the columns:
+Small networks, alike but for their loss, enlarge pictures fourfold after {rows[0].n_steps} steps on
+the same crops (`models/recipes/restoration.toml`). Measured on {n_pictures} whole scans of
+{n_groups} groups that they never saw. A network is judged by its own loss in one of the columns:
 SSIM's in SSIM, uLPIPS's in uLPIPS. Dice: what the networks that outline organs make of the restored
 picture, where there is an outline. Intervals: 95 %, bootstrap over groups.
 

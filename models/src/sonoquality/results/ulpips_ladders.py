@@ -100,9 +100,12 @@ def _operators(climbs: Climbs) -> str:
     lines = []
     for operator in degrade.OPERATORS:
         found = [np.array(climbs.shares(metric, [operator])) for metric in METRICS]
+        n_pictures = str(int(np.isfinite(found[0]).sum()))
+        if n_pictures == "0":
+            lines.append([operator, n_pictures, *["–"] * (len(METRICS) + 1)])
+            continue
         shares = [f"{mean_of_known(each):.3f}" for each in found]
         perfect = f"{mean_of_known(np.array(climbs.perfect(ULPIPS, [operator]))):.2f}"
-        n_pictures = str(int(np.isfinite(found[0]).sum()))
         lines.append([operator, n_pictures, *shares, perfect])
     return table(["operator", "pictures", *METRICS.values(), "uLPIPS perfect"], lines)
 

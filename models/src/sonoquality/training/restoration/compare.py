@@ -18,7 +18,7 @@ from sonoquality.networks.vit import VisionTransformer
 from sonoquality.preprocess import WINDOW
 from sonoquality.results.restoration import Restored
 from sonoquality.training.restoration import crops
-from sonoquality.training.restoration.loop import load_restorers
+from sonoquality.training.restoration.loop import load_restorers, read_run
 from sonoquality.training.segmentation.meter import Outliner
 from sonoquality.training.segmentation.probes import Scan
 
@@ -51,7 +51,7 @@ def measure(
     """
     distance, restorers = Ulpips(encoder), load_restorers(run)
     outliner = None if segmentation is None else Outliner(segmentation)
-    factor = next(iter(restorers.values())).factor
+    factor, n_steps = next(iter(restorers.values())).factor, read_run(run).n_steps
     rows = []
     for named in crops.validation_scans(data, n_pictures):
         scan = _divisible(named.read(), factor)
@@ -64,7 +64,11 @@ def measure(
             dice = dict(zip(pictures, found.tolist(), strict=True))
         rows += [
             _measured(
-                named, scan, method=method, picture=picture, distance=distance, dice=dice[method]
+                named,
+                scan,
+                made=(method, picture, dice[method]),
+                distance=distance,
+                n_steps=n_steps,
             )
             for method, picture in pictures.items()
         ]
@@ -91,11 +95,12 @@ def _measured(
     named: crops.NamedScan,
     scan: Scan,
     *,
-    method: str,
-    picture: UnitImage,
+    made: tuple[str, UnitImage, float],
     distance: Ulpips,
-    dice: float,
+    n_steps: int,
 ) -> Restored:
+    """Measure a picture, made by a method and worth a Dice."""
+    method, picture, dice = made
     truth, mask = scan.image, scan.mask
     gradients = [mean_gradient(each, mask) for each in (picture, truth)]
     tensors = (torch.from_numpy(each)[None, None] for each in (picture, truth))
@@ -105,6 +110,7 @@ def _measured(
         group=named.group,
         organ=named.organ,
         method=method,
+        n_steps=n_steps,
         psnr_db=-psnr(truth, picture, mask),
         ssim=1.0 - ssim(truth, picture, mask),
         ms_ssim=1.0 - ms_ssim(truth, picture, mask),

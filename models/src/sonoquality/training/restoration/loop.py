@@ -54,7 +54,7 @@ def load_restorers(out: Path) -> dict[str, Restorer]:
     Raises:
         FileNotFoundError: the run was not finished.
     """
-    config = RestorationConfig.model_validate(_read_record(out)["config"])
+    config = read_run(out)
     restorers = {}
     for name in config.losses:
         restorer = Restorer(config.factor, config.width, config.n_blocks)
@@ -62,6 +62,15 @@ def load_restorers(out: Path) -> dict[str, Restorer]:
         restorer.load_state_dict(weights)
         restorers[name] = restorer.eval()
     return restorers
+
+
+def read_run(out: Path) -> RestorationConfig:
+    """Return how the networks of a run were trained.
+
+    Raises:
+        FileNotFoundError: there is no such run.
+    """
+    return RestorationConfig.model_validate(_read_record(out)["config"])
 
 
 class _Run:

@@ -13,7 +13,7 @@ import torch
 from sonoquality import degrade
 from sonoquality.arrays import Floats
 from sonoquality.networks.identity import sha256_of
-from sonoquality.networks.ulpips import Ulpips
+from sonoquality.networks.ulpips import Ulpips, UlpipsRecipe
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.results import full_reference as kept
 from sonoquality.results.ulpips_ladders import ITSELF, TURNED
@@ -49,8 +49,14 @@ def measure(
 
 
 def folder_of(run: Path, encoder: VisionTransformer) -> Path:
-    """Return where the numbers of an encoder are kept; those of another lie elsewhere."""
-    return run / f"measured-{sha256_of(encoder)[:16]}"
+    """Return where the numbers of an encoder are kept; those of another lie elsewhere.
+
+    Weights need no new distances; how tokens are compared and pooled does.
+    """
+    recipe, first = UlpipsRecipe(), "measured"
+    if recipe.centred or recipe.power != 1.0:
+        first += f"-{'centred' if recipe.centred else 'plain'}-{recipe.power:g}"
+    return run / f"{first}-{sha256_of(encoder)[:16]}"
 
 
 def write(encoder: VisionTransformer, data: Path, run: Path, csvs: Path, command: str) -> None:
