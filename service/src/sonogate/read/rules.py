@@ -27,10 +27,10 @@ def find_boxes(luma: Luma, screen_side: int) -> Mask:
         screen_side: longer side of the whole frame, by which boxes are scaled.
     """
     length = max(16, screen_side // SHORTEST)
-    upright = np.ascontiguousarray(_level(np.ascontiguousarray(luma.T), length).T)
     level = _level(luma, length)
     if not level.any():
         return level
+    upright = np.ascontiguousarray(_level(np.ascontiguousarray(luma.T), length).T)
     slanted = find_parallelograms(luma, level, length)
     if not upright.any():
         return slanted
@@ -53,7 +53,10 @@ def _level(luma: Luma, length: int) -> Mask:
     before, after = middle[:, :-1], middle[:, 1:]
     drawn[:, 1:] &= np.maximum(before, after) - np.minimum(before, after) <= STEP
     rows = _promising(drawn, length // 4)
-    found[BESIDE + rows] = _runs(drawn[rows], length) & closed(drawn[rows], 0, length // 8)
+    lines = _runs(drawn[rows], length)
+    is_line = lines.any(axis=1)
+    rows, lines = rows[is_line], lines[is_line]
+    found[BESIDE + rows] = lines & closed(drawn[rows], 0, length // 8)
     return found
 
 
@@ -67,7 +70,8 @@ def _promising(drawn: Mask, part: int) -> NDArray[np.intp]:
 
 def _runs(mask: Mask, length: int) -> Mask:
     """Keep the windows of `length` pixels along a row of which enough are set."""
-    total = np.cumsum(np.pad(mask.astype(np.int32), ((0, 0), (1, 0))), axis=1)
+    total = np.zeros((mask.shape[0], mask.shape[1] + 1), dtype=np.int32)
+    np.cumsum(mask, axis=1, out=total[:, 1:])
     full = (total[:, length:] - total[:, :-length]) >= SEEN * length
     starts = np.zeros((mask.shape[0], mask.shape[1] + 1), dtype=np.int32)
     starts[:, : full.shape[1]] += full

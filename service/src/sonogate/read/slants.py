@@ -28,8 +28,8 @@ MOST_LINES = 12
 BESIDE, CONTRAST, SEEN = 5, 20, 0.8
 #: It has one grey, give or take so many levels.
 ONE_GREY = 20
-#: So many of its rows are looked at first.
-SAMPLED = 32
+#: So many of its rows are looked at first, and it is no side if less than this of them is drawn.
+SAMPLED, PROMISING = 32, 0.5
 
 
 def find_parallelograms(luma: Luma, level: Mask, length: int) -> Mask:
@@ -66,7 +66,7 @@ def _is_parallel(left: NDArray[np.intp], right: NDArray[np.intp]) -> bool:
 def _lines(luma: Luma, level: Mask, length: int) -> list[Line]:
     """Return level lines of one grey, the longest first."""
     lines = []
-    for rows, columns in ndimage.find_objects(label(level)[0]):
+    for rows, columns in _parts(level):
         n_columns = columns.stop - columns.start
         if rows.stop - rows.start > THICK or n_columns < length:
             continue
@@ -77,6 +77,17 @@ def _lines(luma: Luma, level: Mask, length: int) -> list[Line]:
             row = (rows.start + rows.stop - 1) // 2
             lines.append((row, columns.start, columns.stop - 1, grey))
     return sorted(lines, key=lambda line: line[1] - line[2])[:MOST_LINES]
+
+
+def _parts(level: Mask) -> Iterator[tuple[slice, slice]]:
+    """Yield the boxes around connected parts; only rows with any are looked at, most have none."""
+    rows = np.flatnonzero(level.any(axis=1))
+    apart = np.concatenate([[0], np.cumsum(np.diff(rows) > 1)]) + np.arange(len(rows))
+    close = np.zeros((apart[-1] + 1, level.shape[1]), dtype=np.bool_)
+    close[apart] = level[rows]
+    for down, across in ndimage.find_objects(label(close)[0]):
+        first = int(rows[np.searchsorted(apart, down.start)])
+        yield slice(first, first + down.stop - down.start), across
 
 
 def _pairs(lines: Iterable[Line], length: int) -> Iterator[tuple[Line, Line]]:
@@ -96,7 +107,10 @@ def _side(
     """Return the columns of a line drawn between two columns, give or take; None without."""
     few = rows[:: max(1, len(rows) // SAMPLED)]
     starts, stops = _around(ends, np.arange(-reach, reach + 1, STEP))
-    best = int(_drawn(luma, few, starts, stops).argmax())
+    shares = _drawn(luma, few, starts, stops)
+    best = int(shares.argmax())
+    if shares[best] < PROMISING:
+        return None
     starts, stops = _around((int(starts[best]), int(stops[best])), np.arange(-STEP, STEP + 1))
     lines = np.clip(_columns(rows, starts, stops), 0, luma.shape[1] - 1)
     best = int(luma[rows, lines].mean(axis=1).argmax())
@@ -127,8 +141,14 @@ def _drawn(
 ) -> NDArray[np.float64]:
     """Return which share of each line is of one grey and lighter than what is beside it."""
     columns = np.clip(_columns(rows, starts, stops), BESIDE, luma.shape[1] - 1 - BESIDE)
-    at = np.max([luma[rows, columns + by] for by in (-1, 0, 1)], axis=0).astype(np.int16)
-    beside = np.maximum(luma[rows, columns - BESIDE], luma[rows, columns + BESIDE])
-    grey = np.median(at, axis=1, keepdims=True)
-    drawn = (at > beside + np.int16(CONTRAST)) & (np.abs(at - grey) <= ONE_GREY)
+    first, last = columns.min() - BESIDE, columns.max() + BESIDE + 1
+    part = luma[rows, first:last]
+    inner = part[:, BESIDE - 1 : 1 - BESIDE]
+    at = np.maximum(np.maximum(inner[:, 1:-1], inner[:, :-2]), inner[:, 2:])
+    beside = np.maximum(part[:, : -2 * BESIDE], part[:, 2 * BESIDE :])
+    lighter = at > np.minimum(beside, 255 - CONTRAST) + np.uint8(CONTRAST)
+    place = (np.arange(len(rows)), columns - columns.min())
+    greys = at[place].astype(np.int16)
+    grey = np.median(greys, axis=1, keepdims=True)
+    drawn = lighter[place] & (np.abs(greys - grey) <= ONE_GREY)
     return np.asarray(drawn.mean(axis=1))
