@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from sonoquality.cli.encoders import room
 from sonoquality.cli.options import Bars, Data
 from sonoquality.model import QualityModel
 from sonoquality.training.data import read_index
+from sonoquality.training.experts import read_recipe
+from sonoquality.training.rankings import Rankings
 from sonoquality.trials import boxes, judges, pictures, table
 
 app = typer.Typer(no_args_is_help=True, help="Let judges score spoiled pictures; keeps a table.")
@@ -63,6 +66,32 @@ def boxes_(
     with Progress() as progress:
         model = QualityModel.load(entry, ("cpu",))
         boxes.run(out, pictures.spread(rows, per_source), model, Bars(progress))
+
+
+@app.command("refits")
+def refits_(
+    data: Data,
+    out: Table,
+    *,
+    encoder: Annotated[Path, typer.Option(help="Folder of `sonoquality export encoder`.")],
+    ranker: Annotated[Path, typer.Option(help="Folder of `sonoquality train ranker`.")],
+    recipe: Annotated[Path, typer.Option(help="TOML of the experts; see models/recipes.")],
+    per_source: PerSource = 8,
+) -> None:
+    """Judge every source's ladders by a fit that has seen it and by one that has not."""
+    refits = room("sonoquality.trials.refits")
+    fitting = room("sonoquality.training.fit_experts")
+    rows = read_index(data)
+    with Progress() as progress:
+        bars = Bars(progress)
+        parts = refits.Refits.gather(
+            fitting.exported_encoder(encoder),
+            read_recipe(recipe),
+            Rankings.load(ranker),
+            rows,
+            bars,
+        )
+        refits.run(out, parts, rows, per_source, bars)
 
 
 def _run(out: Path, shown: Sequence[pictures.Shown], by: str) -> None:

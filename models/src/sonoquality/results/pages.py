@@ -53,6 +53,7 @@ Every number below is read from a CSV in `csv/`, by
             nrq_ladders.ladder_section,
             nrq_ladders.held_out_section,
             nrq_ladders.external_section,
+            nrq_ladders.refit_section,
             nrq_ladders.alarm_section,
             nrq_steady.steady_section,
             nrq_steady.box_section,
