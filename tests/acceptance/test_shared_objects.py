@@ -137,9 +137,15 @@ def test_a_picture_in_two_codings_gets_one_verdict(
 
 
 def test_a_picture_at_half_the_size_gets_the_same_band(verdicts: dict[str, Verdict]) -> None:
-    """Its box, bars and letters are masked at this size too."""
+    """Its box, bars and letters are masked at this size too.
+
+    It is a power Doppler picture. NRQ, which learned from grey ones alone, calls it low, just below
+    medium; the DCT manifold calls it medium.
+    """
     whole = verdicts["pydicom_data/US1_UNCR.dcm"]
     half = verdicts["pydicom_test_files/examples_rgb_color.dcm"]
 
-    assert Band.MEDIUM is whole.band
-    assert Band.MEDIUM is half.band
+    assert whole.quality is not None
+    assert half.quality is not None
+    assert whole.band is half.band
+    assert abs(whole.quality - half.quality) < 12

@@ -99,5 +99,5 @@ def test_serve_says_first_what_it_starts(tmp_path: Path) -> None:
         rf"data in {tmp_path / 'data'}",
         first,
     )
-    assert second.startswith("loading dct-manifold/1.0.0 into 2 worker processes")
+    assert second.startswith("loading nrq/1.0.0 into 2 worker processes")
     assert (1, "") == (ended.returncode, ended.stdout)

@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress, track
 
 from sonoquality.cli.encoders import load_encode, load_weights, room
-from sonoquality.cli.options import SHIPPED, Bars, Data, Entry, Out
+from sonoquality.cli.options import HUMBLE, Bars, Data, Entry, Out
 from sonoquality.exported import read_record
 from sonoquality.results import encoder_speed, pages, paper_parity, ulpips_choice
 from sonoquality.results import restoration as restorations
@@ -29,7 +29,7 @@ def model(
     """Evaluate a zoo entry on validation ladders and on the graded evaluation set."""
     evaluation = import_module("sonoquality.evaluation")
     with Progress() as progress:
-        evaluation.evaluate(data, out, entry or default_zoo() / SHIPPED, Bars(progress))
+        evaluation.evaluate(data, out, entry or default_zoo() / HUMBLE, Bars(progress))
 
 
 @app.command("paper-parity")

@@ -13,7 +13,7 @@ from PIL import Image
 
 from sonoquality.arrays import Floats, Luma
 from sonoquality.cli.encoders import load_encode, load_weights, room
-from sonoquality.cli.options import NRQ, Entry
+from sonoquality.cli.options import SHIPPED, Entry
 from sonoquality.errors import ManifoldError, SizesDifferError
 from sonoquality.images import KINDS, read_luma
 from sonoquality.metrics import nrq_paper, ulpips_paper
@@ -118,7 +118,7 @@ def _by_paper(asked: _Asked) -> Callable[[Luma], dict[str, Any]]:
 def _by_entry(asked: _Asked) -> Callable[[Luma], dict[str, Any]]:
     if asked.weights is not None or asked.manifold:
         raise typer.BadParameter("--weights and --manifold belong to --mode paper; give --entry.")
-    model = QualityModel.load(asked.entry or default_zoo() / NRQ, organ=asked.organ)
+    model = QualityModel.load(asked.entry or default_zoo() / SHIPPED, organ=asked.organ)
 
     def say(luma: Luma) -> dict[str, Any]:
         scan = scan_mask(luma)

@@ -22,7 +22,7 @@ PHYSICS = tuple(
 )
 QUALITY = (90.0, 75.0, 45.0, 5.0)
 CLEAN_QUANTILES = (0.5, 0.85, 0.97)
-#: Nobody graded the clean images: this share, the worst, is taken for really bad ones.
+#: Nobody graded the clean images: this share, the worst, may be taken for really bad ones.
 TRIM = 0.03
 #: Spoiled copies of each view.
 N_SPOILED = 4
@@ -81,8 +81,8 @@ def _views(luma: Luma, mask: Mask, seed: int) -> Iterator[tuple[Luma, Mask]]:
         yield np.ascontiguousarray(luma[piece]), np.ascontiguousarray(mask[piece])
 
 
-def anchors_of(scored: list[Sample]) -> tuple[Anchors, ...]:
-    """Place the anchors of every bin of window counts.
+def anchors_of(scored: list[Sample], trim: float = TRIM) -> tuple[Anchors, ...]:
+    """Place the anchors of every bin of window counts; `trim` of the clean ones are left out.
 
     A bin with too few clean images has those of the bin before it, the first those of all images.
     """
@@ -91,15 +91,15 @@ def anchors_of(scored: list[Sample]) -> tuple[Anchors, ...]:
     for upper in BINS:
         inside = [s for s in scored if lower < s.n_windows <= upper]
         enough = sum(not s.gross for s in inside) >= LEAST_CLEAN
-        own = _anchors(inside if enough else scored, upper)
+        own = _anchors(inside if enough else scored, upper, trim)
         found.append(own if enough or not found else replace(found[-1], max_windows=upper))
         lower = upper
     return tuple(found)
 
 
-def _anchors(scored: list[Sample], max_windows: int) -> Anchors:
+def _anchors(scored: list[Sample], max_windows: int, trim: float) -> Anchors:
     clean = np.sort([s.badness for s in scored if not s.gross])
-    clean = clean[: max(1, round(len(clean) * (1.0 - TRIM)))]
+    clean = clean[: max(1, round(len(clean) * (1.0 - trim)))]
     gross = np.array([s.badness for s in scored if s.gross])
     points = [float(np.quantile(clean, q)) for q in CLEAN_QUANTILES]
     # Level 5 lies beyond nearly all clean images; where it does not, the scale must still fall.

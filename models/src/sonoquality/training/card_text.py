@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sonoquality.card import Anchors
 from sonoquality.preprocess import LEAST_MASK, STRIDE, WINDOW, WORKING_SIDE
+from sonoquality.training.calibrate import TRIM
 
 LEAST_BLOCKS = 98
 HIGH_FROM, MEDIUM_FROM = 75.0, 45.0
@@ -35,6 +36,12 @@ CHOICES = (
 )
 
 
+HALF_UNKNOWN = """Measured on groups that the fit has not seen, each image once by this
+# manifold and once by one fitted without its source, as a new device would meet it"""
+UNKNOWN = """Measured on groups that the fit has not seen, by fits without
+# their source: to a gate every device is new"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """What a person should know of one kind of model."""
@@ -42,6 +49,7 @@ class Words:
     description: str
     limits: tuple[str, ...]
     choices: str  #: what was chosen, and on which images
+    calibration: str = HALF_UNKNOWN  #: by whom the images that place the anchors are scored
     unit: str = "robust standard deviations above the median clean window"  #: of the raw score
 
 
@@ -71,6 +79,7 @@ class CardFacts:
     precision: str = "float32"
     encoder_sha256: str = ""  #: of fp32; the graph takes the parent's numbers
     split: str = "train"
+    trim: float = TRIM  #: share of the clean images that placed no anchor
 
 
 def card_text(facts: CardFacts) -> str:
@@ -124,15 +133,20 @@ name = "badness"
 unit = {json.dumps(facts.words.unit)}
 higher_is_better = false
 # Quality 90 at the clean median, 75 at its 85th and 45 at its 97th percentile, 5 at the median of
-# grossly spoiled images. Measured on groups that the fit has not seen, each image once by this
-# manifold and once by one fitted without its source, as a new device would meet it; the worst 3 %
-# of the clean images were left out as really bad. 100 is best.
+# grossly spoiled images. {facts.words.calibration}{_trimmed(facts)}
 
 {rows}
 [thresholds]
 high_from = {HIGH_FROM}
 medium_from = {MEDIUM_FROM}
 """
+
+
+def _trimmed(facts: CardFacts) -> str:
+    if not facts.trim:
+        return ".\n# 100 is best."
+    share = f"the worst {100 * facts.trim:g} %"
+    return f"; {share}\n# of the clean images were left out as really bad. 100 is best."
 
 
 def _handling(facts: CardFacts) -> str:

@@ -51,13 +51,16 @@ class FittedEntry:
     split: str = "train"
 
 
-def words_of(recipe: ExpertsRecipe, limits: tuple[str, ...], choices: str) -> Words:
+def words_of(
+    recipe: ExpertsRecipe, limits: tuple[str, ...], choices: str, calibration: str
+) -> Words:
     """Describe a score made of a recipe's experts."""
     named = ", ".join(f"{name} ({weight:g})" for name, weight in recipe.window.items())
     return Words(
         description=f"How far windows lie from clean ones, by experts with weights: {named}",
         limits=limits,
         choices=choices,
+        calibration=calibration,
         unit="weighted mean of the experts' robust standard deviations above clean windows",
     )
 
@@ -82,6 +85,7 @@ def write_entry(entry: Path, graph: bytes, fitted: FittedEntry) -> None:
         precision=fitted.precision,
         encoder_sha256=fitted.manifold.encoder_sha256,
         split=fitted.split,
+        trim=fitted.recipe.calibration_trim,
     )
     (entry / CARD_FILE).write_text(card_text(facts), encoding="utf-8")
 

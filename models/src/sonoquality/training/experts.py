@@ -60,6 +60,8 @@ class ExpertsRecipe(_Table):
     seed: int = 2026
     tail_share: Annotated[float, Field(gt=0, le=1)] = 0.15
     tail_weight: Annotated[float, Field(ge=0, le=1)] = 0.1
+    calibration_trim: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Share of the clean calibration images, the worst, that place no anchor."""
 
     @field_validator("window", "block")
     @classmethod

@@ -38,6 +38,7 @@ ADVISED = 500
 LEAST = 20  #: below it, not even the quantiles of the anchors part
 CALIBRATION_EVERY = 5
 VERSION = "1.0.0"
+KEPT_OUT = "Measured on images that were kept out of the fit"
 LICENCE = "the site's own"
 CHOICES = "Experts and weights are those of the entry it was fitted with; one in five calibrates"
 MADE_BY = "features of model.onnx, then sonoquality.metrics.experts"
@@ -106,12 +107,12 @@ def fit(
         name=name,
         version=VERSION,
         manifold=manifold,
-        anchors=calibrate.anchors_of(scored),
+        anchors=calibrate.anchors_of(scored, recipe.calibration_trim),
         heat_full=heat_full(manifold, features),
         recipe=recipe,
         sources=((organ, LICENCE, len(fitting), len(held_out)),),
         n_windows=len(features.dct),
-        words=words_of(recipe, SITE_LIMITS, CHOICES),
+        words=words_of(recipe, SITE_LIMITS, CHOICES, KEPT_OUT),
         precision="as in the entry that it was fitted with",
         split="site",
     )
