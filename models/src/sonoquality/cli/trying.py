@@ -9,6 +9,7 @@ from rich.progress import Progress
 
 from sonoquality.cli.encoders import room
 from sonoquality.cli.options import Bars, Data
+from sonoquality.evaluation import LEDGER, note
 from sonoquality.model import QualityModel
 from sonoquality.training.data import read_index
 from sonoquality.training.experts import read_recipe
@@ -35,6 +36,15 @@ def clean(data: Data, out: Table, by: By, split: Split = "val") -> None:
     """Judge all images of a split as they are."""
     rows = [row for row in read_index(data) if row.split == split]
     _run(out, [pictures.AsItIs(row=row) for row in rows], by)
+
+
+@app.command()
+def graded(data: Data, out: Table, by: By) -> None:
+    """Judge the images that people graded; for evaluation only, and every model is noted."""
+    rows = [row for row in read_index(data) if row.split == "eval" and row.quality_label]
+    _run(out, [pictures.AsItIs(row=row, called=row.quality_label) for row in rows], by)
+    if by != "baselines":
+        note(out.parent.parent / LEDGER, QualityModel.load(Path(by), ("cpu",)))
 
 
 @app.command()

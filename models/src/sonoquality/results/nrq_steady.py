@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 
 from sonoquality.arrays import Floats
 from sonoquality.degrade import LADDER, LEVELS
-from sonoquality.results.nrq_ladders import CLEAN_CSV, MODEL_CSV
+from sonoquality.results.nrq_alarms import CLEAN_CSV
+from sonoquality.results.nrq_ladders import MODEL_CSV
 from sonoquality.results.tables import Images, interval, markdown
 from sonoquality.trials.judges import QUALITY, WINDOWS
 from sonoquality.trials.pictures import CLEAN, VARIATIONS

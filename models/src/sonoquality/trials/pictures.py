@@ -136,6 +136,7 @@ class AsItIs:
     """One image without a fault."""
 
     row: Row
+    called: str = CLEAN  #: its operator in tables: what a person called it, if anyone did
     n_pictures: int = 1
 
     @property
@@ -150,7 +151,7 @@ class AsItIs:
             image=self.image,
             source=self.row.source,
             group=self.row.group,
-            operator=CLEAN,
+            operator=self.called,
             level=0,
             luma=luma,
             mask=mask,
