@@ -1,0 +1,69 @@
+"""The section on false alarms: clean images called low, and grossly spoiled ones that are not."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sonoquality.agreement import Interval
+from sonoquality.arrays import Floats
+from sonoquality.degrade import LADDER
+from sonoquality.results.nrq_ladders import MODEL_CSV
+from sonoquality.results.tables import interval, markdown
+from sonoquality.trials.judges import QUALITY
+from sonoquality.trials.table import read
+
+CLEAN_CSV = "nrq-clean-model.csv"
+HIGH_FROM, MEDIUM_FROM = 75.0, 45.0
+GROSS = ("CON", "ATT", "DEF", "MOT", "HAZ", "RES", "SPK")  #: must be low at level 5
+
+
+def alarm_section(folder: Path) -> str:
+    """Say how many clean images are low, and how many grossly spoiled ones are not."""
+    clean, spoiled = read(folder / CLEAN_CSV), read(folder / MODEL_CSV)
+    qualities = _qualities(clean)
+    groups = [line["group"] for line in clean]
+    low = interval(lambda some: float(np.mean(qualities[some] < MEDIUM_FROM)), groups)
+    high = interval(lambda some: float(np.mean(qualities[some] >= HIGH_FROM)), groups)
+    header = ["source", "images", "median quality", "high", "low", "drift (asked < 0.5)"]
+    return f"""## False alarms
+
+{len(clean)} validation images as they are, of {len(set(groups))} groups: {_percent(low)} low
+(asked \u2264 3 %), {_percent(high)} high (asked \u2265 85 %). Nobody graded them: clean means
+published and not spoiled on purpose. Drift is how far a source's median lies from that of all, in
+interquartile ranges.
+
+{markdown(header, _clean_lines(clean, qualities))}
+
+Level 5, on the images of the ladders:
+
+{markdown(["fault", "low", "high", "asked"], [_gross_line(spoiled, name) for name in LADDER])}"""
+
+
+def _qualities(lines: Sequence[Mapping[str, str]]) -> Floats:
+    return np.array([float(line[QUALITY]) for line in lines])
+
+
+def _percent(found: Interval) -> str:
+    return f"{found.value:.1%} [{found.low:.1%}, {found.high:.1%}]"
+
+
+def _clean_lines(clean: Sequence[Mapping[str, str]], qualities: Floats) -> list[list[object]]:
+    middle = float(np.median(qualities))
+    spread = float(np.subtract(*np.quantile(qualities, [0.75, 0.25])))
+    lines: list[list[object]] = []
+    for source in sorted({line["source"] for line in clean}):
+        own = qualities[[line["source"] == source for line in clean]]
+        high, low = np.mean(own >= HIGH_FROM), np.mean(own < MEDIUM_FROM)
+        drift = abs(float(np.median(own)) - middle) / spread
+        cells = [f"{np.median(own):.1f}", f"{high:.1%}", f"{low:.1%}", f"{drift:.2f}"]
+        lines.append([source, len(own), *cells])
+    return lines
+
+
+def _gross_line(spoiled: Sequence[Mapping[str, str]], operator: str) -> list[object]:
+    own = _qualities([x for x in spoiled if x["operator"] == operator and x["level"] == "5"])
+    low, high = np.mean(own < MEDIUM_FROM), np.mean(own >= HIGH_FROM)
+    asked = "low \u2265 95 %" if operator in GROSS else "high \u2264 10 %"
+    met = low >= 0.95 if operator in GROSS else high <= 0.10
+    return [operator, f"{low:.0%}", f"{high:.0%}", f"{asked}: {'reached' if met else 'missed'}"]
