@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from sonoquality.arrays import Tokens, Windows
+from sonoquality.evaluation import LEDGER
 from sonoquality.results import pages, paper_parity
 from tests.conftest import ROOT
 from tests.models.metrics.organs import keep_arrays, organ
@@ -78,7 +79,8 @@ def test_a_section_not_measured_yet_is_left_out(tmp_path: Path) -> None:
 def test_the_kept_pages_are_made_of_the_kept_csvs(name: str, tmp_path: Path) -> None:
     """`sonoquality evaluate pages` was run after the last measurement."""
     kept = ROOT / "docs" / "results"
-    (tmp_path / pages.CSV_FOLDER).symlink_to(kept / pages.CSV_FOLDER)
+    for beside in (pages.CSV_FOLDER, LEDGER):
+        (tmp_path / beside).symlink_to(kept / beside)
     pages.write_pages(tmp_path)
 
     assert (tmp_path / name).read_text("utf-8") == (kept / name).read_text("utf-8")
