@@ -102,3 +102,16 @@ def test_a_trial_that_was_not_run_leaves_its_section_out(tmp_path: Path) -> None
     """As every section of a page does."""
     with pytest.raises(FileNotFoundError):
         nrq_ladders.ladder_section(tmp_path)
+
+
+def test_bands_of_the_8_bit_encoder_are_compared_picture_by_picture(folder: Path) -> None:
+    """One picture of four falls from high to medium: a quarter, and none from high to low."""
+    with (folder / nrq_alarms.INT8_CSV).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow([*KEYS, "rank", "quality", "windows"])
+        for i, quality in enumerate((90, 90, 90, 70)):
+            table.writerow([f"i{i}", "a", f"g{i}", "none", 0, 0, quality, 4])
+    said = " ".join(nrq_alarms.int8_section(folder).split())
+
+    assert "4 ladder pictures of 4 images" in said
+    assert "another band in 25.00% (asked ≤ 0.5%), high against low in 0: missed" in said

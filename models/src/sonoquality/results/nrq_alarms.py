@@ -13,8 +13,9 @@ from sonoquality.results.tables import interval, markdown
 from sonoquality.trials.judges import QUALITY
 from sonoquality.trials.table import read
 
-CLEAN_CSV = "nrq-clean-model.csv"
+CLEAN_CSV, INT8_CSV = "nrq-clean-model.csv", "nrq-ladders-int8.csv"
 HIGH_FROM, MEDIUM_FROM = 75.0, 45.0
+MOST_APART = 0.005  #: share of pictures whose band may differ
 GROSS = ("CON", "ATT", "DEF", "MOT", "HAZ", "RES", "SPK")  #: must be low at level 5
 
 
@@ -67,3 +68,26 @@ def _gross_line(spoiled: Sequence[Mapping[str, str]], operator: str) -> list[obj
     asked = "low \u2265 95 %" if operator in GROSS else "high \u2264 10 %"
     met = low >= 0.95 if operator in GROSS else high <= 0.10
     return [operator, f"{low:.0%}", f"{high:.0%}", f"{asked}: {'reached' if met else 'missed'}"]
+
+
+def int8_section(folder: Path) -> str:
+    """Say how often the 8-bit encoder leads to another band than the one that ships."""
+    kept = {_name(line): float(line[QUALITY]) for line in read(folder / MODEL_CSV)}
+    found = {_name(line): float(line[QUALITY]) for line in read(folder / INT8_CSV)}
+    pairs = np.array([(kept[name], quality) for name, quality in found.items() if name in kept])
+    bands = (pairs >= MEDIUM_FROM).astype(int) + (pairs >= HIGH_FROM)
+    apart = np.abs(bands[:, 0] - bands[:, 1])
+    share = float(np.mean(apart > 0))
+    met = "reached" if share <= MOST_APART and apart.max() < 2 else "missed"
+    n_images = len({image for image, *_ in found})
+    moved = np.abs(pairs[:, 0] - pairs[:, 1])
+    return f"""## The same in 8 bits
+
+{len(pairs)} ladder pictures of {len({image for image, *_ in found})} images by the int8 encoder, with
+manifold, ranking and anchors as they ship (float16 weights): another band in {share:.2%} (asked
+\\u2264 {MOST_APART:.1%}), high against low in {int((apart == 2).sum())}: {met}. Median move {np.median(moved):.2f}
+points, 95th percentile {np.quantile(moved, 0.95):.2f}."""
+
+
+def _name(line: Mapping[str, str]) -> tuple[str, str, str]:
+    return line["image"], line["operator"], line["level"]
