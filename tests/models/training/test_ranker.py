@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from sonoquality.errors import WeightsError
+from sonoquality.training import ladder_features
+from sonoquality.training.data import calibrates, read_index, training_rows
+from sonoquality.training.experts import Encoder
 from sonoquality.training.ladder_features import LadderFeatures
 from sonoquality.training.rankings import Rankings
 from tests.conftest import need_extra
 from tests.models import experts
+from tests.models.training.test_fit import collection
 
 pytestmark = pytest.mark.train
 need_extra("torch", "train")
@@ -90,3 +94,56 @@ def test_rankings_survive_their_file_and_none_are_refused(tmp_path: Path) -> Non
     assert np.array_equal(kept.without["liver"].outer, found.without["liver"].outer)
     with pytest.raises(WeightsError, match="train ranker"):
         Rankings.load(tmp_path / "elsewhere")
+
+
+def test_ladders_of_a_bank_are_measured_on_all_rungs(tmp_path: Path) -> None:
+    """One window a ladder, the same twice; clean is not bad, and the higher level is worse."""
+    bank = need_extra("sonoquality.training.encoder.bank", "train")
+    rows = training_rows(read_index(collection(tmp_path)))[:4]
+    recipe = bank.BankRecipe(n_rounds=1, second_share=0.0)
+    (tmp_path / "bank").mkdir()
+    for number in (-1, 0):
+        bank.make_round((rows, number, tmp_path / "bank", recipe))
+    encoder = Encoder(
+        sha256=experts.HASH,
+        taps=experts.TAPS,
+        centre=np.full(experts.WIDTH, 0.3),
+        encode=experts.encode,
+    )
+    first, second = (
+        ladder_features.measure(
+            encoder, rows, tmp_path / "bank", recipe, gain_db=3.0, progress=lambda *_: None
+        )
+        for _ in range(2)
+    )
+
+    assert (4, 3, 39) == first.values.shape
+    assert np.array_equal(first.values, second.values)
+    assert np.array_equal(np.arange(4), first.image)
+    assert (first.bad[:, 0] == 0).all()
+    assert (first.bad[:, 2] > first.bad[:, 1]).all()
+    first.save(tmp_path / "kept.npz")
+    kept = LadderFeatures.load(tmp_path / "kept.npz")
+    assert np.array_equal(first.values, kept.values)
+    assert experts.HASH == kept.encoder_sha256
+
+
+def test_a_run_keeps_its_features_and_refuses_those_of_another_encoder(tmp_path: Path) -> None:
+    """A second run measures nothing; of one source alone there is no ranking without it."""
+    ranking = need_extra("sonoquality.training.ranking", "train")
+    ranker = need_extra("sonoquality.training.ranker", "train")
+    data = collection(tmp_path)
+    out = tmp_path / "run"
+    out.mkdir()
+    rows = [row for row in training_rows(read_index(data)) if not calibrates(row)]
+    replace(ladders(1), image=np.arange(N, dtype=np.int32) % len(rows)).save(out / "ladders.npz")
+    encoder = Encoder(sha256="ab" * 32, taps=(1,), centre=np.zeros(2), encode=experts.encode)
+    config = ranker.RankerConfig(n_hidden=4, n_passes=1)
+    ranking.run(config, encoder, data, (out, tmp_path / "no-bank"), lambda *_: None)
+    found = Rankings.load(out)
+
+    assert {} == found.without
+    assert not (tmp_path / "no-bank").exists()
+    other = replace(encoder, sha256="ee" * 32)
+    with pytest.raises(WeightsError, match="another encoder"):
+        ranking.run(config, other, data, (out, tmp_path / "no-bank"), lambda *_: None)

@@ -83,10 +83,10 @@ def int8_section(folder: Path) -> str:
     moved = np.abs(pairs[:, 0] - pairs[:, 1])
     return f"""## The same in 8 bits
 
-{len(pairs)} ladder pictures of {len({image for image, *_ in found})} images by the int8 encoder, with
-manifold, ranking and anchors as they ship (float16 weights): another band in {share:.2%} (asked
-\\u2264 {MOST_APART:.1%}), high against low in {int((apart == 2).sum())}: {met}. Median move {np.median(moved):.2f}
-points, 95th percentile {np.quantile(moved, 0.95):.2f}."""
+{len(pairs)} ladder pictures of {n_images} images by the int8 encoder, with manifold, ranking and
+anchors as they ship (float16 weights): another band in {share:.2%} (asked \u2264 {MOST_APART:.1%}),
+high against low in {int((apart == 2).sum())}: {met}. Median move {np.median(moved):.2f} points,
+95th percentile {np.quantile(moved, 0.95):.2f}."""
 
 
 def _name(line: Mapping[str, str]) -> tuple[str, str, str]:

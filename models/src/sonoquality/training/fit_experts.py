@@ -136,7 +136,7 @@ def _check(rankings: Rankings | None, encoder: Encoder, sources: set[str]) -> No
             f"The rankings were learned on encoder {rankings.encoder_sha256}, the graph holds "
             f"{encoder.sha256}. {remedy}"
         )
-    if unknown := sorted(sources - set(rankings.without)):
+    if len(sources) > 1 and (unknown := sorted(sources - set(rankings.without))):
         raise WeightsError(f"There is no ranking without {', '.join(unknown)}. {remedy}")
 
 

@@ -44,6 +44,7 @@ def run(
     rows = [row for row in training_rows(read_index(data)) if not calibrates(row)]
     out.mkdir(parents=True, exist_ok=True)
     features = _features(encoder, rows, folders, config, progress)
+    sources = sorted({row.source for row in rows})
     whole = train(features, config, progress=_named(progress, "ranking"))
     without = {
         source: train(
@@ -52,7 +53,8 @@ def run(
             without=[place for place, row in enumerate(rows) if row.source == source],
             progress=_named(progress, f"without {source}"),
         )
-        for source in sorted({row.source for row in rows})
+        for source in sources
+        if len(sources) > 1
     }
     rankings = Rankings(encoder_sha256=encoder.sha256, all=whole, without=without)
     rankings.save(out / RANKINGS_FILE)
