@@ -8,9 +8,10 @@ FROM ?=
 ONCE ?=
 ENCODER ?= .run/encoder/sonovit-a
 ULPIPS_RUN ?= .run/ulpips
+CSV := docs/results/csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench kill-test power-cut-test evaluate encoder-speed ulpips fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials ulpips fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,16 +71,37 @@ kill-test: $(VENV)/.test ## 200 SIGKILLs during pushes; nothing acknowledged may
 power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at many cut points
 	@SONOGATE_POWER_CUTS=200 $(BIN)/python -m pytest tests/acceptance/test_power_cut.py -s --timeout 3000
 
-fit: $(VENV)/.train ## fit the shipped manifold again from ../shared/data (training split)
+fit: $(VENV)/.train ## fit the DCT manifold again from ../shared/data (training split)
 	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo
 
-evaluate: $(VENV)/.train ## evaluate the shipped model; writes docs/results
+nrq: $(VENV)/.train ## make NRQ's entry again from ENCODER: export, ranking, fit (hours)
+	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out scratch/encoder --data ../shared/data \
+	  --precision fp32 --precision fp16
+	@$(BIN)/sonoquality train ranker --config models/recipes/ranker.toml --encoder scratch/encoder --data ../shared/data \
+	  --out scratch/ranker
+	@$(BIN)/sonoquality fit --encoder scratch/encoder --data ../shared/data --out models/zoo --recipe models/recipes/nrq.toml \
+	  --ranker scratch/ranker --precision fp16
+
+evaluate: $(VENV)/.train ## evaluate the DCT manifold; writes docs/results/baseline.md
 	@$(BIN)/sonoquality evaluate model --data ../shared/data --out docs/results
 
 encoder-speed: $(VENV)/.train ## export ENCODER (a training folder) and time it beside TinyUSFM; writes docs/results
 	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out scratch/encoder --data ../shared/data \
 	  --precision fp32 --precision fp16 --precision int8
 	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder scratch/encoder --out docs/results
+
+trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts (hours; goes on with the CSVs that are there); writes docs/results
+	@for by in model baselines; do entry=$$by; [ $$by = baselines ] || entry=models/zoo/nrq/1.0.0; \
+	  $(BIN)/sonoquality try ladders --data ../shared/data --by $$entry --per-source 8 --out $(CSV)/nrq-ladders-$$by.csv || exit 1; \
+	  $(BIN)/sonoquality try graded --data ../shared/data --by $$entry --out $(CSV)/nrq-graded-$$by.csv || exit 1; \
+	  for set in usaugment medmnistc; do $(BIN)/python models/external/make_set.py $$set --data ../shared/data \
+	    --out scratch/external --per-source 8 && $(BIN)/sonoquality try external --folder scratch/external/$$set \
+	    --by $$entry --out $(CSV)/nrq-$$set-$$by.csv || exit 1; done; done
+	@$(BIN)/sonoquality try clean --data ../shared/data --by models/zoo/nrq/1.0.0 --out $(CSV)/nrq-clean-model.csv
+	@$(BIN)/sonoquality try variations --data ../shared/data --by models/zoo/nrq/1.0.0 --per-source 8 \
+	  --out $(CSV)/nrq-variations-model.csv
+	@$(BIN)/sonoquality try boxes --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-boxes.csv
+	@$(BIN)/sonoquality evaluate pages --out docs/results
 
 ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER against ladders, Dice and rivals (hours; goes on where it stopped); writes docs/results
 	@for organ in liver fetal_head ovary; do $(BIN)/sonoquality train segmentation --organ $$organ \

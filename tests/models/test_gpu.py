@@ -8,15 +8,16 @@ from sonoquality import golden
 from sonoquality.model import QualityModel
 from sonoquality.zoo import default_zoo
 
-ENTRY = Path("dct-manifold") / "1.0.0"
+ENTRIES = ("dct-manifold", "nrq")
 
 pytestmark = pytest.mark.gpu
 
 
+@pytest.mark.parametrize("name", ENTRIES)
 @pytest.mark.parametrize("rung", ["cuda", "tensorrt"])
-def test_a_gpu_rung_gives_the_golden_scores(rung: str, tmp_path: Path) -> None:
+def test_a_gpu_rung_gives_the_golden_scores(rung: str, name: str, tmp_path: Path) -> None:
     """No silent fall to the CPU, and the same scores within the golden tolerance."""
-    entry = default_zoo() / ENTRY
+    entry = default_zoo() / name / "1.0.0"
     model = QualityModel.load(entry, providers=(rung,), cache=tmp_path)
 
     assert rung == model.provider
