@@ -62,9 +62,13 @@ def test_without_json_a_line_says_band_reason_and_action(
 
 @pytest.mark.integration
 def test_every_finding_is_said_with_its_action(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A low image's second fault and a high image's shadow stand on lines of their own."""
+    """A low image's second fault and a high image's shadow stand on lines of their own.
+
+    By the DCT manifold: NRQ calls the faint picture medium.
+    """
+    monkeypatch.setenv("SONOGATE_SCORING__MODEL", "dct-manifold/1.0.0")
     faint = make_scan(VIEWS["breast"], seed=1, fault=Fault.ATTENUATED).picture * 0.35
     shaded = make_scan(VIEWS["liver"], seed=1).picture.copy()
     height, width = shaded.shape
