@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,8 @@ from sonogate.store.tables import metadata, objects
 from sonogate.store.transaction import Transaction
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.postgres_server import Postgres
 
 MakeReceived = Callable[..., ReceivedInstance]
@@ -211,6 +214,28 @@ async def test_two_gates_may_open_an_empty_database_at_once(url: str) -> None:
         await each.close()
 
     assert [0] * 4 == counts
+
+
+def test_a_connection_that_is_refused_at_first_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses some pragmas of a new file at once while another gate makes it."""
+    refusals = iter([True, True, False])
+
+    class Held(sqlite3.Connection):
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            if "journal_mode" in sql and next(refusals, False):
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(sql, *parameters)
+
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", partial(sqlite3.connect, factory=Held))
+    engine = make_writer_engine(f"sqlite:///{tmp_path / 'new.db'}")
+    with engine.begin() as connection:
+        found = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+    engine.dispose()
+
+    assert "wal" == found
+    assert next(refusals, None) is None
 
 
 async def test_no_text_holds_nul(database: Database, make_received: MakeReceived) -> None:

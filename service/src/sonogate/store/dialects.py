@@ -3,6 +3,8 @@
 The only place that knows which database it is.
 """
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_TIMEOUT_MS = 10_000
+BETWEEN_TRIES_SECONDS = 0.02
 
 _SQLITE_PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
@@ -79,6 +82,20 @@ def _commit_durably(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
     connection.commit()
 
 
+def _insist(raw: Any, pragma: str) -> None:
+    """Run a pragma, waiting for whoever holds a new file: SQLite itself waits not for each."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            raw.execute(pragma)
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(BETWEEN_TRIES_SECONDS)
+        else:
+            return
+
+
 def _configure_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -> None:
     """Begin transactions ourselves: Python's sqlite3 begins late, and never for DDL."""
 
@@ -87,7 +104,7 @@ def _configure_sqlite(engine: Engine, *, begin: str, pragmas: tuple[str, ...]) -
         raw: Any = connection
         raw.isolation_level = None
         for pragma in pragmas:
-            raw.execute(pragma)
+            _insist(raw, pragma)
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:

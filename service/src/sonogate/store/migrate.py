@@ -4,6 +4,7 @@ Inside one transaction: a kill half-way leaves nothing behind.
 """
 
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 
 from sonogate.store.dialects import hold_schema
 
+_ONE_AT_A_TIME = Lock()  # Alembic keeps the migration under way in globals
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -25,4 +27,5 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         hold_schema(connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        with _ONE_AT_A_TIME:
+            command.upgrade(config, "head")
