@@ -88,8 +88,8 @@ def _insist(raw: Any, pragma: str) -> None:
     while True:
         try:
             raw.execute(pragma)
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
                 raise
             time.sleep(BETWEEN_TRIES_SECONDS)
         else:
