@@ -171,16 +171,17 @@ def test_a_layer_thinner_than_letters_is_seen(lean: float) -> None:
 @pytest.mark.parametrize("size", [14, 20, 28])
 @pytest.mark.parametrize("word", ["FELZ, BETTEE", "TEETZ, EFFIE", "BBBBEEEEDDDD"])
 def test_letters_of_level_strokes_are_no_layer(word: str, size: int) -> None:
-    """Bold capitals one beside the other leave gaps enough; a speck of one font is no letter."""
+    """Bold capitals leave gaps enough; of the font without DejaVu a speck may be left."""
     try:
         font: Font = ImageFont.truetype("DejaVuSans-Bold.ttf", size)
+        most = 0.0
     except OSError:
-        font = ImageFont.load_default(size)
+        font, most = ImageFont.load_default(size), 0.001
     ground = np.full(SHAPE, 60, dtype=np.uint8)
     ink = np.asarray(ink_of(word, font, SHAPE, (200, 300)))
     picture = np.where(ink > 127, 255, ground).astype(np.uint8)
 
-    assert np.mean(thumbnail(ground) != thumbnail(picture)) < 0.001
+    assert np.mean(thumbnail(ground) != thumbnail(picture)) <= most
 
 
 def test_a_dim_image_is_brightened() -> None:
