@@ -1,12 +1,7 @@
-"""The loop of a segmentation run, resumable at its last checkpoint; then nothing but files.
+"""What a segmentation network learns in a step; `OUT/<organ>` is a `resumable` run's folder."""
 
-`OUT/<organ>/segmenter.pt` holds the weights, `state.pt` what a resume needs, curves.csv and
-curves.png the course, `record.json` what went in.
-"""
-
-import json
 import math
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +11,12 @@ from torch.nn import functional
 
 from sonoquality.networks.segmenter import Segmenter
 from sonoquality.training.data import allowed
-from sonoquality.training.encoder.curves import Curves
+from sonoquality.training.resumable import STATE_FILE, Progress, Resumable, begin, read_record
 from sonoquality.training.segmentation.config import SegmentationConfig
-from sonoquality.training.segmentation.pictures import Outlined, outlined, squares, varied
+from sonoquality.training.segmentation.pictures import outlined, squares, varied
 
-RECORD_FILE, STATE_FILE, WEIGHTS_FILE = "record.json", "state.pt", "segmenter.pt"
+NAME = "segmenter"
 LEAST_RATE, RISE = 0.01, 0.05  #: of the learning rate at the end; share of steps that it rises
-Progress = Callable[[str, int, int], None]
 
 
 def train(
@@ -41,9 +35,21 @@ def train(
     found = outlined(data, organ, "train")
     list(allowed(each.row for each in found))
     folder = out / organ
-    folder.mkdir(parents=True, exist_ok=True)
-    _begin(folder, config, organ, found)
-    _Run(config, folder).go_on(*squares(found, config.side), organ, progress)
+    entered = {
+        "config": config.model_dump(mode="json"),
+        "organ": organ,
+        "n_pictures": len(found),
+        "pictures": [each.row.sha256 for each in found],
+    }
+    begin(folder, entered)
+    learner = _Learner(config, *squares(found, config.side))
+    run = Resumable(NAME, learner.segmenter, learner.optimiser, folder)
+    run.go_on(
+        learner.learn,
+        n_steps=config.n_steps,
+        checkpoint_steps=config.checkpoint_steps,
+        tell=partial(progress, f"learning {organ}"),
+    )
     return folder
 
 
@@ -54,43 +60,33 @@ def load_segmenter(folder: Path) -> tuple[Segmenter, SegmentationConfig]:
         FileNotFoundError: the run was not begun.
         ValueError: it was not finished.
     """
-    config = SegmentationConfig.model_validate(_read_record(folder)["config"])
+    config = SegmentationConfig.model_validate(read_record(folder)["config"])
     state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
     if int(state["step"]) < config.n_steps:
         raise ValueError(f"{folder} stopped at step {state['step']}; run its training again.")
     segmenter = Segmenter(config.widths)
-    segmenter.load_state_dict(state["segmenter"])
+    segmenter.load_state_dict(state[NAME])
     return segmenter.eval(), config
 
 
-class _Run:
-    """One network at a step."""
+class _Learner:
+    """One network and what it learns from."""
 
-    def __init__(self, config: SegmentationConfig, out: Path) -> None:
+    def __init__(self, config: SegmentationConfig, pictures: Tensor, organs: Tensor) -> None:
         torch.manual_seed(config.seed)
-        self.config, self.out, self.step = config, out, 0
+        self.config, self._pictures, self._organs = config, pictures, organs
         self.segmenter = Segmenter(config.widths).train()
         self.segmenter.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.optimiser = torch.optim.AdamW(self.segmenter.parameters(), lr=config.learning_rate)
-        self._resume()
-        self.curves = Curves(out, self.step)
 
-    def go_on(self, pictures: Tensor, organs: Tensor, organ: str, progress: Progress) -> None:
-        """Take the steps that are left."""
-        while self.step < self.config.n_steps:
-            self.curves.add(self.step + 1, self._learn(pictures, organs))
-            self.step += 1
-            progress(f"learning {organ}", self.step, self.config.n_steps)
-            if self.step % self.config.checkpoint_steps == 0 or self.step == self.config.n_steps:
-                self._keep()
-
-    def _learn(self, pictures: Tensor, organs: Tensor) -> dict[str, float]:
-        rng = np.random.default_rng([self.config.seed, self.step])
-        n = min(self.config.n_pictures, len(pictures))
-        chosen = torch.from_numpy(rng.choice(len(pictures), n, replace=False))
-        seen, truth = varied(pictures[chosen], organs[chosen], rng)
+    def learn(self, step: int) -> dict[str, float]:
+        """Take one step; returns its losses."""
+        rng = np.random.default_rng([self.config.seed, step])
+        n = min(self.config.n_pictures, len(self._pictures))
+        chosen = torch.from_numpy(rng.choice(len(self._pictures), n, replace=False))
+        seen, truth = varied(self._pictures[chosen], self._organs[chosen], rng)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.config.learning_rate * _rate(self.step / self.config.n_steps)
+            group["lr"] = self.config.learning_rate * _rate(step / self.config.n_steps)
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.segmenter(seen.contiguous(memory_format=torch.channels_last)).float()
         entropy = functional.binary_cross_entropy_with_logits(logits, truth)
@@ -99,27 +95,6 @@ class _Run:
         torch.autograd.backward(entropy + 1.0 - overlap)
         self.optimiser.step()
         return {"entropy": float(entropy.detach()), "soft_dice": float(overlap.detach())}
-
-    def _keep(self) -> None:
-        """Write weights and curves; the state last, since it is what a resume trusts."""
-        self.curves.write()
-        state = {
-            "step": self.step,
-            "segmenter": self.segmenter.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        for name, content in ((WEIGHTS_FILE, state["segmenter"]), (STATE_FILE, state)):
-            unfinished = self.out / f"{name}.part"
-            torch.save(content, unfinished)
-            unfinished.replace(self.out / name)
-
-    def _resume(self) -> None:
-        if not (self.out / STATE_FILE).exists():
-            return
-        state = torch.load(self.out / STATE_FILE, map_location="cpu", weights_only=True)
-        self.step = int(state["step"])
-        self.segmenter.load_state_dict(state["segmenter"])
-        self.optimiser.load_state_dict(state["optimiser"])
 
 
 def _rate(done: float) -> float:
@@ -131,20 +106,3 @@ def _rate(done: float) -> float:
 def _soft_dice(shares: Tensor, truth: Tensor) -> Tensor:
     common = (shares * truth).sum(dim=(1, 2, 3))
     return (2 * common + 1) / (shares.sum(dim=(1, 2, 3)) + truth.sum(dim=(1, 2, 3)) + 1)
-
-
-def _begin(folder: Path, config: SegmentationConfig, organ: str, found: list[Outlined]) -> None:
-    entered = {
-        "config": config.model_dump(mode="json"),
-        "organ": organ,
-        "n_pictures": len(found),
-        "pictures": [each.row.sha256 for each in found],
-    }
-    if (folder / RECORD_FILE).exists() and _read_record(folder) != entered:
-        raise ValueError(f"{folder} holds a run of another configuration or images; name another.")
-    (folder / RECORD_FILE).write_text(json.dumps(entered, indent=2) + "\n", encoding="utf-8")
-
-
-def _read_record(folder: Path) -> dict[str, object]:
-    record: dict[str, object] = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-    return record
