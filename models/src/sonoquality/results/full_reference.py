@@ -1,6 +1,5 @@
 """The rows that the sections on uLPIPS are made of: distances beside what an outline loses."""
 
-import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from sonoquality.agreement import Interval, bootstrap
 from sonoquality.arrays import Floats
+from sonoquality.results import rows as csvs
 
 LADDERS_CSV, PAIRS_CSV, STILL_CSV = "ulpips-ladders.csv", "ulpips-pairs.csv", "ulpips-still.csv"
 RUN_CSV = "ulpips-run.csv"
@@ -68,19 +68,17 @@ class Still:
     ulpips: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One of when, where, how and with what the numbers were measured."""
+
+    fact: str
+    value: str
+
+
 def write_rungs(folder: Path, rows: Sequence[Rung]) -> None:
-    """Keep the ladders, to seven digits."""
-    plain = ("picture", "group", "organ", "operator", "level")
-    _write(
-        folder / LADDERS_CSV,
-        (*plain, "dice_clean", "dice", *METRICS),
-        (
-            {key: getattr(row, key) for key in plain}
-            | {"dice_clean": _digits(row.dice_clean), "dice": _digits(row.dice)}
-            | {key: _digits(row.distances[key]) for key in METRICS}
-            for row in rows
-        ),
-    )
+    """Keep the ladders."""
+    csvs.write(folder / LADDERS_CSV, rows)
 
 
 def read_rungs(folder: Path) -> list[Rung]:
@@ -90,39 +88,14 @@ def read_rungs(folder: Path) -> list[Rung]:
         FileNotFoundError: it was not measured yet.
     """
     return [
-        Rung(
-            picture=row["picture"],
-            group=row["group"],
-            organ=row["organ"],
-            operator=row["operator"],
-            level=int(row["level"]),
-            dice_clean=float(row["dice_clean"]),
-            dice=float(row["dice"]),
-            distances={key: float(row[key]) for key in METRICS},
-        )
-        for row in _read(folder / LADDERS_CSV)
+        Rung(**csvs.plain(Rung, row), distances={key: float(row[key]) for key in METRICS})
+        for row in csvs.read(folder / LADDERS_CSV)
     ]
 
 
 def write_pairs(folder: Path, rows: Sequence[Pair]) -> None:
-    """Keep the pairs, to seven digits."""
-    plain = ("picture", "group", "organ", "fault", "level", "other")
-    sides = [f"{key}_{side}" for key in METRICS for side in (1, 2)]
-    _write(
-        folder / PAIRS_CSV,
-        (*plain, "dice_clean", "dice_1", "dice_2", *sides),
-        (
-            {key: getattr(row, key) for key in plain}
-            | {"dice_clean": _digits(row.dice_clean)}
-            | {f"dice_{side}": _digits(row.dice[side - 1]) for side in (1, 2)}
-            | {
-                f"{key}_{side}": _digits(row.distances[key][side - 1])
-                for key in METRICS
-                for side in (1, 2)
-            }
-            for row in rows
-        ),
-    )
+    """Keep the pairs."""
+    csvs.write(folder / PAIRS_CSV, rows)
 
 
 def read_pairs(folder: Path) -> list[Pair]:
@@ -131,37 +104,23 @@ def read_pairs(folder: Path) -> list[Pair]:
     Raises:
         FileNotFoundError: it was not measured yet.
     """
+
+    def sides(row: csvs.Row, name: str) -> tuple[float, float]:
+        return float(row[f"{name}_1"]), float(row[f"{name}_2"])
+
     return [
         Pair(
-            picture=row["picture"],
-            group=row["group"],
-            organ=row["organ"],
-            fault=row["fault"],
-            level=int(row["level"]),
-            other=row["other"],
-            dice_clean=float(row["dice_clean"]),
-            dice=(float(row["dice_1"]), float(row["dice_2"])),
-            distances={key: (float(row[f"{key}_1"]), float(row[f"{key}_2"])) for key in METRICS},
+            **csvs.plain(Pair, row),
+            dice=sides(row, "dice"),
+            distances={key: sides(row, key) for key in METRICS},
         )
-        for row in _read(folder / PAIRS_CSV)
+        for row in csvs.read(folder / PAIRS_CSV)
     ]
 
 
 def write_stills(folder: Path, rows: Sequence[Still]) -> None:
     """Keep what should hardly count."""
-    _write(
-        folder / STILL_CSV,
-        ("picture", "group", "change", "ulpips"),
-        (
-            {
-                "picture": row.picture,
-                "group": row.group,
-                "change": row.change,
-                "ulpips": _digits(row.ulpips),
-            }
-            for row in rows
-        ),
-    )
+    csvs.write(folder / STILL_CSV, rows)
 
 
 def read_stills(folder: Path) -> list[Still]:
@@ -170,24 +129,13 @@ def read_stills(folder: Path) -> list[Still]:
     Raises:
         FileNotFoundError: it was not measured yet.
     """
-    return [
-        Still(
-            picture=row["picture"],
-            group=row["group"],
-            change=row["change"],
-            ulpips=float(row["ulpips"]),
-        )
-        for row in _read(folder / STILL_CSV)
-    ]
+    return [Still(**csvs.plain(Still, row)) for row in csvs.read(folder / STILL_CSV)]
 
 
 def write_run(folder: Path, facts: Mapping[str, str]) -> None:
     """Keep when, where, how and with what the numbers were measured."""
-    _write(
-        folder / RUN_CSV,
-        ("fact", "value"),
-        ({"fact": fact, "value": value} for fact, value in facts.items()),
-    )
+    rows = [Fact(fact=fact, value=value) for fact, value in facts.items()]
+    csvs.write(folder / RUN_CSV, rows)
 
 
 def read_run(folder: Path) -> dict[str, str]:
@@ -196,7 +144,7 @@ def read_run(folder: Path) -> dict[str, str]:
     Raises:
         FileNotFoundError: it was not measured yet.
     """
-    return {row["fact"]: row["value"] for row in _read(folder / RUN_CSV)}
+    return {row["fact"]: row["value"] for row in csvs.read(folder / RUN_CSV)}
 
 
 def over_groups(statistic: Callable[[NDArray[np.intp]], float], groups: Sequence[str]) -> Interval:
@@ -208,9 +156,11 @@ def over_groups(statistic: Callable[[NDArray[np.intp]], float], groups: Sequence
 
 def mean_over_groups(values: Sequence[float], groups: Sequence[str]) -> Interval:
     """Return the mean of what is defined, with its interval; see `over_groups`."""
-    numbers: Floats = np.asarray(values, np.float64)
-
-    return over_groups(lambda chosen: mean_of_known(numbers[chosen]), groups)
+    known = [number for number, value in enumerate(values) if np.isfinite(value)]
+    numbers: Floats = np.array([values[number] for number in known], np.float64)
+    return over_groups(
+        lambda chosen: mean_of_known(numbers[chosen]), [groups[number] for number in known]
+    )
 
 
 def mean_of_known(numbers: Floats) -> float:
@@ -232,20 +182,3 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """Lay out a Markdown table."""
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def _digits(number: float) -> str:
-    return f"{number:.7g}"
-
-
-def _write(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        kept = csv.DictWriter(file, names, lineterminator="\n")
-        kept.writeheader()
-        kept.writerows(rows)
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))

@@ -1,18 +1,14 @@
 """The section on networks that learned to enlarge pictures by L1, SSIM or uLPIPS."""
 
-import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from sonoquality.agreement import bootstrap
+from sonoquality.results import rows as csvs
+from sonoquality.results.full_reference import mean_over_groups, said, table
 
 CSV = "restoration.csv"
 PICTURE = "restoration.png"
-LEAST_GROUPS = 10
-"""Below so many groups no interval is given."""
 
 COLUMNS = {
     "psnr_db": "PSNR (dB), higher is nearer",
@@ -43,13 +39,9 @@ class Restored:
     dice: float  #: of the network that outlines the organ; NaN without an outline
 
 
-def write_csv(path: Path, rows: Sequence[Restored]) -> None:
-    """Keep the numbers, each with all its digits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, [field.name for field in fields(Restored)])
-        table.writeheader()
-        table.writerows(asdict(row) for row in rows)
+def write_csv(path: Path, restored: Sequence[Restored]) -> None:
+    """Keep the numbers."""
+    csvs.write(path, restored)
 
 
 def read_csv(folder: Path) -> list[Restored]:
@@ -58,18 +50,7 @@ def read_csv(folder: Path) -> list[Restored]:
     Raises:
         FileNotFoundError: it was not measured yet.
     """
-    with (folder / CSV).open(encoding="utf-8", newline="") as file:
-        return [
-            Restored(
-                picture=row["picture"],
-                group=row["group"],
-                organ=row["organ"],
-                method=row["method"],
-                n_steps=int(row["n_steps"]),
-                **{key: float(row[key]) for key in COLUMNS},
-            )
-            for row in csv.DictReader(file)
-        ]
+    return [Restored(**csvs.plain(Restored, row)) for row in csvs.read(folder / CSV)]
 
 
 def section(folder: Path) -> str:
@@ -77,13 +58,12 @@ def section(folder: Path) -> str:
     rows = read_csv(folder)
     methods = list(dict.fromkeys(row.method for row in rows))
     n_pictures, n_groups = (len({getattr(r, key) for r in rows}) for key in ("picture", "group"))
-    lines = [
-        "| " + " | ".join(["learned by", *COLUMNS.values()]) + " |",
-        "| " + " | ".join(["---"] * (len(COLUMNS) + 1)) + " |",
-    ]
+    lines = []
     for method in methods:
         own = [row for row in rows if row.method == method]
-        lines.append("| " + " | ".join([method, *(_mean(own, key) for key in COLUMNS)]) + " |")
+        groups = [row.group for row in own]
+        means = [said(mean_over_groups([getattr(r, key) for r in own], groups)) for key in COLUMNS]
+        lines.append([method, *means])
     return f"""## A network that learns by it
 
 Small networks, alike but for their loss, enlarge pictures fourfold after {rows[0].n_steps} steps on
@@ -92,21 +72,9 @@ the same crops (`models/recipes/restoration.toml`). Measured on {n_pictures} who
 SSIM's in SSIM, uLPIPS's in uLPIPS. Dice: what the networks that outline organs make of the restored
 picture, where there is an outline. Intervals: 95 %, bootstrap over groups.
 
-{chr(10).join(lines)}
+{table(["learned by", *COLUMNS.values()], lines)}
 
 ![Phantoms: enlarged, restored by each network, and the truth](../images/{PICTURE})
 
 Trained by `sonoquality train restoration`, measured by `sonoquality evaluate restoration`; every
 number: `csv/{CSV}`."""
-
-
-def _mean(rows: Sequence[Restored], key: str) -> str:
-    known = [row for row in rows if np.isfinite(getattr(row, key))]
-    if not known:
-        return "–"
-    values = np.array([getattr(row, key) for row in known])
-    groups = [row.group for row in known]
-    found = bootstrap(lambda chosen: float(values[chosen].mean()), groups)
-    if len(set(groups)) < LEAST_GROUPS:
-        return f"{found.value:.3f}"
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
