@@ -88,7 +88,7 @@ def test_a_weight_of_nought_leaves_a_loss_out() -> None:
     every = losses.losses_of(taps, losses.Heads(SONOVIT), truth, config.LossWeights())
     some = config.LossWeights(texture=0, change=0)
 
-    assert set(config.LossWeights.model_fields) == set(every)
+    assert {name for name, weight in config.LossWeights() if weight} == set(every)
     assert all(torch.isfinite(value) for value in every.values())
     assert set(every) - {"texture", "change"} == set(
         losses.losses_of(taps, losses.Heads(SONOVIT), truth, some)

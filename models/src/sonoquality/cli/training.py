@@ -51,6 +51,17 @@ def encoder(config: Config, data: Data, out: Run, bank: Bank = None) -> None:
 
 
 @app.command()
+def ablations(config: Config, data: Data, out: Run, bank: Bank = None) -> None:
+    """Train short encoders alike but for one loss or one source; finished ones are passed over."""
+    runs = room("sonoquality.training.encoder.ablations")
+    configs = import_module("sonoquality.training.encoder.config")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        recipe = configs.read_config(config)
+        runs.train_all(recipe, data, out, bank or out / "bank", Bars(progress))
+
+
+@app.command()
 def ranker(
     config: Config,
     encoder: Annotated[Path, typer.Option(help="Folder of `sonoquality export encoder`.")],
@@ -88,3 +99,13 @@ def restoration(config: Config, weights: Weights, out: Run, data: Pictures = Non
     with Progress(*columns, TimeRemainingColumn()) as progress:
         recipe = configs.read_config(config)
         print(loop.train(recipe, load_weights(weights), data, out, Bars(progress)))
+
+
+@app.command()
+def traces(config: Config, data: Data, out: Run) -> None:
+    """Train the net that tells spectra and M-mode traces from B-mode."""
+    loop = room("sonoquality.training.traces.loop")
+    configs = import_module("sonoquality.training.traces.config")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        print(loop.train(configs.read_config(config), data, out, Bars(progress)))

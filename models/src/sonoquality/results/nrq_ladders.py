@@ -54,7 +54,8 @@ def _validation(folder: Path) -> LadderTable:
     )
 
 
-def _counted(table: LadderTable, level: int, names: Sequence[str] = LADDER) -> list[int]:
+def counted(table: LadderTable, level: int, names: Sequence[str] = LADDER) -> list[int]:
+    """Return where the faults stand whose detection counts at a level."""
     return table.places([name for name in names if level > 1 or name not in MILD])
 
 
@@ -65,7 +66,7 @@ def _means(table: LadderTable, names: Sequence[str] = LADDER) -> str:
     for judge, name in enumerate(table.judges):
         numbers = [partial(table.in_order, judge, table.places(names))]
         numbers += [
-            partial(table.detected, judge, _counted(table, level, names), level) for level in LEVELS
+            partial(table.detected, judge, counted(table, level, names), level) for level in LEVELS
         ]
         cells = [interval(n, groups) if judge == 0 else f"{n(images):.3f}" for n in numbers]
         perfect = table.perfect(judge, table.places(names), images)
@@ -92,7 +93,7 @@ on {unseen}."""
 def _gained(table: LadderTable, other: int, names: Sequence[str], images: Images) -> float:
     found = [
         [
-            table.detected(judge, _counted(table, level, names), level, images)
+            table.detected(judge, counted(table, level, names), level, images)
             for level in COUNTED_LEVELS
         ]
         for judge in (0, other)
@@ -167,7 +168,7 @@ def _source_line(table: LadderTable, source: str) -> list[object]:
         return table.in_order(0, table.places(LADDER), images[some])
 
     def detected(level: int, some: Images) -> float:
-        return table.detected(0, _counted(table, level), level, images[some])
+        return table.detected(0, counted(table, level), level, images[some])
 
     found = [interval(in_order, groups)]
     found += [interval(partial(detected, level), groups) for level in COUNTED_LEVELS]
@@ -229,7 +230,7 @@ def refit_section(folder: Path) -> str:
         for judge in range(2):
             order = table.in_order(judge, table.places(LADDER), images)
             found = [
-                table.detected(judge, _counted(table, level), level, images)
+                table.detected(judge, counted(table, level), level, images)
                 for level in COUNTED_LEVELS
             ]
             cells += [f"{value:.3f}" for value in (order, *found)]

@@ -78,7 +78,8 @@ def ladders(paths: Mapping[str, Path], columns: Mapping[str, Sequence[str]]) -> 
     )
     about = {line["image"]: line for line in first}
     judges = [(name, column) for name in paths for column in columns[name]]
-    ranks = np.full((len(judges), len(operators), len(images), 6), np.nan)
+    n_levels = 1 + max(int(line["level"]) for line in first)
+    ranks = np.full((len(judges), len(operators), len(images), n_levels), np.nan)
     for j, (name, column) in enumerate(judges):
         for line in tables[name]:
             if line["image"] not in shared:

@@ -31,6 +31,8 @@ class LossWeights(_Table):
     """What a fault changed at each token: how much, brighter or darker, finer or coarser."""
     texture: Weight = 0.5
     """The 38 hand-made texture features of each token, from the second tap."""
+    masked: Weight = 0.0
+    """Hidden blocks and rings of frequencies of clean windows, from the rest (SCIENCE 6a)."""
 
 
 class Optimiser(_Table):
@@ -73,7 +75,8 @@ class EncoderConfig(_Table):
     @property
     def n_windows(self) -> int:
         """Windows that pass the encoder in a whole run."""
-        return 3 * self.n_ladders * self.n_steps
+        hidden = 2 if self.weights.masked else 0
+        return (3 + hidden) * self.n_ladders * self.n_steps
 
 
 def read_config(path: Path) -> EncoderConfig:

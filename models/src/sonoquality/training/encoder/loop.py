@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from sonoquality.networks.checkpoints import WEIGHTS_FILE, save_encoder
 from sonoquality.networks.profiles import PROFILES
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.training.data import Row, calibrates, read_index, training_rows
-from sonoquality.training.encoder import bank, record, targets
+from sonoquality.training.encoder import bank, masking, record, targets
 from sonoquality.training.encoder.allocator import keep_freed_memory
 from sonoquality.training.encoder.config import EncoderConfig
 from sonoquality.training.encoder.curves import Curves
@@ -68,7 +69,10 @@ class Run:
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
         self.config, self.sampler, self.out = config, sampler, out
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.state = TrainingState(PROFILES[config.profile], config.seed, config.optimiser)
+        decodes = config.weights.masked > 0
+        self.state = TrainingState(
+            PROFILES[config.profile], config.seed, config.optimiser, decodes=decodes
+        )
         resumed = self.state.load(out)
         self.state.to(self.device)
         self.state.encoder.channels_last()
@@ -101,6 +105,8 @@ class Run:
         for group in state.optimiser.param_groups:
             group["lr"] = self._learning_rate()
         terms = losses_of(self._taps(batch), state.heads, self._truth(batch), self.config.weights)
+        if self.config.weights.masked:
+            terms["masked"] = self.config.weights.masked * self._masked(batch)
         total: Tensor = torch.stack(list(terms.values())).sum()
         state.optimiser.zero_grad()
         torch.autograd.backward(total)
@@ -114,12 +120,22 @@ class Run:
     def _taps(self, batch: Batch) -> list[Tensor]:
         """Return the taps of every rung (n, 3, 196, width)."""
         n, rungs = batch.pixels.shape[:2]
-        x = torch.from_numpy(batch.pixels).flatten(0, 1)[:, None].to(self.device)
-        x = x.expand(-1, self.state.encoder.profile.channels, -1, -1)
-        return [
-            tap.float().reshape(n, rungs, *tap.shape[1:])
-            for tap in encode(self.state.encoder, (x - 0.5) / 0.5, bf16=self.config.bf16)
-        ]
+        taps = self._encoded(torch.from_numpy(batch.pixels).flatten(0, 1)[:, None])
+        return [tap.reshape(n, rungs, *tap.shape[1:]) for tap in taps]
+
+    def _encoded(self, x: Tensor) -> list[Tensor]:
+        """Return the taps (n, 196, width) of grey windows (n, 1, 224, 224) in [0, 1]."""
+        x = x.to(self.device).expand(-1, self.state.encoder.profile.channels, -1, -1)
+        taps = encode(self.state.encoder, (x - 0.5) / 0.5, bf16=self.config.bf16)
+        return [tap.float() for tap in taps]
+
+    def _masked(self, batch: Batch) -> Tensor:
+        rng = np.random.default_rng([self.config.seed, 2, self.state.step])
+        hidden = masking.hide(torch.from_numpy(batch.pixels[:, 0]), rng).to(self.device)
+        inside = torch.from_numpy(batch.inside).flatten(1).to(self.device)
+        both = self._encoded(torch.cat([hidden.spatial, hidden.spectral]))[-1]
+        spatial, spectral = both.chunk(2)
+        return masking.masked(spatial, spectral, self.state.heads.decoder, hidden, inside)
 
     @torch.no_grad()
     def _truth(self, batch: Batch) -> Truth:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from sonoquality.networks.profiles import EncoderProfile
 from sonoquality.training.encoder.bank import TRAINED
 from sonoquality.training.encoder.config import LossWeights
+from sonoquality.training.encoder.masking import Decoder
 from sonoquality.training.encoder.targets import N_CHANGES, N_TEXTURES
 
 TEXTURE_TAP = 1  #: second of the taps
@@ -25,12 +26,14 @@ MARGIN = 0.25  #: by which a higher level lies further out, per level
 class Heads(nn.Module):
     """Linear readings of the taps; used in training only."""
 
-    def __init__(self, profile: EncoderProfile) -> None:
+    def __init__(self, profile: EncoderProfile, *, decodes: bool = False) -> None:
         super().__init__()
         self.severity = nn.ModuleList(_severity_head(profile.width) for _ in profile.taps)
         self.texture = nn.Linear(profile.width, N_TEXTURES)
         self.change = nn.Linear(profile.width, N_CHANGES)
         self.centre = nn.Parameter(torch.zeros(profile.width))
+        if decodes:
+            self.decoder = Decoder(profile.width)
 
 
 def _severity_head(width: int) -> nn.Linear:

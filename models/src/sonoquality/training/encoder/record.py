@@ -37,10 +37,16 @@ def begin(out: Path, config: EncoderConfig, rows: Sequence[Row], bank_sha256: st
         "bank_sha256": bank_sha256,
     }
     before = _read(out)
-    if before and before["entered"] != entered:
+    if before and _as_read_now(before["entered"]) != entered:
         raise ValueError(f"{out} holds a run of another configuration or images; name another.")
     sittings = [*before.get("sittings", []), _sitting()]
     _write(out, {**before, "entered": entered, "sittings": sittings})
+
+
+def _as_read_now(entered: dict[str, Any]) -> dict[str, Any]:
+    """Give keys that a configuration had not yet when its run began their defaults."""
+    config = EncoderConfig.model_validate(entered["config"])
+    return {**entered, "config": config.model_dump(mode="json")}
 
 
 def finish(out: Path, encoder: VisionTransformer, config: EncoderConfig) -> None:

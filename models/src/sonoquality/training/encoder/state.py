@@ -17,11 +17,13 @@ STATE_FILE = "state.pt"
 class TrainingState:
     """Encoder, heads, running average and optimiser at a step."""
 
-    def __init__(self, profile: EncoderProfile, seed: int, optimiser: Optimiser) -> None:
+    def __init__(
+        self, profile: EncoderProfile, seed: int, optimiser: Optimiser, *, decodes: bool = False
+    ) -> None:
         torch.manual_seed(seed)
         self.step = 0
         self.encoder = VisionTransformer(profile)
-        self.heads = Heads(profile)
+        self.heads = Heads(profile, decodes=decodes)
         self.average = VisionTransformer(profile)
         self.average.load_state_dict(self.encoder.state_dict())
         self.texture_mean = torch.zeros(1)
