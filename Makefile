@@ -8,10 +8,11 @@ FROM ?=
 ONCE ?=
 ENCODER ?= .run/encoder/sonovit-a
 ULPIPS_RUN ?= .run/ulpips
+ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials ulpips fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials ablations ulpips fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -102,6 +103,11 @@ trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts 
 	  --out $(CSV)/nrq-variations-model.csv
 	@$(BIN)/sonoquality try boxes --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-boxes.csv
 	@$(BIN)/sonoquality evaluate pages --out docs/results
+
+ablations: $(VENV)/.train ## train short encoders alike but for one loss or source, and compare them (hours; resumes); writes docs/results
+	@$(BIN)/sonoquality train ablations --config models/recipes/ablation.toml --data ../shared/data --out $(ABLATIONS)
+	@$(BIN)/sonoquality evaluate ablations --config models/recipes/ablation.toml --data ../shared/data \
+	  --runs $(ABLATIONS) --out docs/results
 
 ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER against ladders, Dice and rivals (hours; goes on where it stopped); writes docs/results
 	@for organ in liver fetal_head ovary; do $(BIN)/sonoquality train segmentation --organ $$organ \
