@@ -10,6 +10,7 @@ ENCODER ?= .run/encoder/sonovit-a
 ULPIPS_RUN ?= .run/ulpips
 ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
+AT_ONCE ?= -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials ablations ulpips fit gpu-check docs clean
@@ -45,10 +46,10 @@ run: $(VENV)/.run ## start the gate, push a synthetic exam (or FROM=folder) and 
 	@$(BIN)/sonogate demo $(if $(FROM),--from "$(FROM)") $(if $(ONCE),--once)
 
 test: $(VENV)/.test ## run the tests; prints what it skipped and why
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(AT_ONCE) $(PYTEST)
 
 test-train: $(VENV)/.train ## run the tests of what trains or exports
-	@$(BIN)/python -m pytest -m train $(PYTEST)
+	@$(BIN)/python -m pytest -m train $(AT_ONCE) $(PYTEST)
 
 check: $(VENV)/.check ## ruff, mypy strict, import contracts, completeness of the docs
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
