@@ -10,7 +10,7 @@ ENCODER ?= .run/encoder/sonovit-a
 ULPIPS_RUN ?= .run/ulpips
 ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
-AT_ONCE ?= -n 2 --dist loadfile
+AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials ablations ulpips fit gpu-check docs clean
