@@ -45,6 +45,8 @@ $(VENV)/.train: $(VENV)/.test
 run: $(VENV)/.run ## start the gate, push a synthetic exam (or FROM=folder) and show the verdicts; ONCE=1 exits after the table
 	@$(BIN)/sonogate demo $(if $(FROM),--from "$(FROM)") $(if $(ONCE),--once)
 
+test test-train: export OMP_NUM_THREADS = 1
+
 test: $(VENV)/.test ## run the tests; prints what it skipped and why
 	@$(BIN)/python -m pytest $(AT_ONCE) $(PYTEST)
 
