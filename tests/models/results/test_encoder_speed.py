@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sonoquality.exported import ExportRecord, Written
 from sonoquality.results import encoder_speed
-from sonoquality.results.encoder_speed import Timed
+from sonoquality.results.encoder_speed import Held, Timed
 
 RECORD = ExportRecord(
     profile="sonovit",
@@ -24,26 +24,65 @@ RECORD = ExportRecord(
 )
 
 
-def timed(network: str, precision: str, *milliseconds: float) -> list[Timed]:
+def timed(network: str, precision: str, windows: int, *milliseconds: float) -> list[Timed]:
     """Return one timing a round."""
     return [
-        Timed(network=network, precision=precision, threads=1, repeat=k, milliseconds=each)
+        Timed(
+            network=network,
+            precision=precision,
+            threads=1,
+            windows=windows,
+            repeat=k,
+            milliseconds=each,
+        )
         for k, each in enumerate(milliseconds)
     ]
+
+
+def held(network: str, precision: str, threads: int, megabytes: float) -> Held:
+    """Return what a process held."""
+    return Held(
+        network=network, precision=precision, threads=threads, windows=9, megabytes=megabytes
+    )
+
+
+MEMORY = [
+    held("no graph", "", 1, 100.0),
+    held("sonovit", "int8", 1, 171.6),
+    held("no graph", "", 2, 101.0),
+    held("sonovit", "int8", 2, 180.0),
+]
 
 
 def test_ratios_are_taken_round_by_round(tmp_path: Path) -> None:
     """A round that the machine slowed slows both; sizes and misses are told."""
     rows = [
-        *timed("tinyusfm", "fp32", 100.0, 300.0, 100.0),
-        *timed("sonovit", "fp32", 41.0, 120.0, 40.0),
-        *timed("sonovit", "int8", 31.0, 93.0, 31.0),
+        *timed("tinyusfm", "fp32", 4, 400.0, 1200.0, 400.0),
+        *timed("sonovit", "fp32", 4, 164.0, 480.0, 160.0),
+        *timed("sonovit", "int8", 4, 124.0, 372.0, 124.0),
     ]
-    encoder_speed.write_csvs(tmp_path, rows, encoder_speed.near_of(RECORD))
+    encoder_speed.write_csvs(tmp_path, rows, MEMORY, encoder_speed.near_of(RECORD))
     text = encoder_speed.section(tmp_path)
 
-    assert (rows, encoder_speed.near_of(RECORD)) == encoder_speed.read_csvs(tmp_path)
+    assert (rows, MEMORY, encoder_speed.near_of(RECORD)) == encoder_speed.read_csvs(tmp_path)
     assert "| 1 | sonovit fp32 | 41.0 | 0.400 [0.400, 0.405] | ≤ 0.42: reached |" in text
     assert "| ≤ 0.3: **missed** |" in text
     assert "| fp32 | plain | 9.00 (**over 8.0**) | 0.0e+00 |" in text
     assert "| int8 | dynamic | not kept | 3.0e-02 |" in text
+
+
+def test_images_are_timed_whole_and_memory_is_told_above_the_libraries(tmp_path: Path) -> None:
+    """A size not timed stays empty; the entry is not held to the bar of encoders."""
+    rows = [
+        *timed("tinyusfm", "fp32", 4, 400.0),
+        *timed("tinyusfm", "fp32", 9, 900.0),
+        *timed("nrq/1.0.0", encoder_speed.WHOLE, 9, 150.0, 170.0, 160.0),
+    ]
+    encoder_speed.write_csvs(tmp_path, rows, MEMORY, encoder_speed.near_of(RECORD))
+    text = encoder_speed.section(tmp_path)
+
+    assert "|  | 4 windows | 9 windows |" in text
+    assert "| 1 | tinyusfm fp32 | 400.0 | 900.0 |" in text
+    assert "| 1 | nrq/1.0.0 whole |  | 160.0 |" in text
+    assert "nrq/1.0.0" not in text[: text.index("Time per image")]
+    assert "| sonovit int8 | 172 (+72) | 180 (+79) |" in text

@@ -8,9 +8,9 @@ import typer
 from rich.progress import Progress, track
 
 from sonoquality.cli.encoders import load_encode, load_weights, room
-from sonoquality.cli.options import HUMBLE, Bars, Data, Entry, Out
+from sonoquality.cli.options import HUMBLE, SHIPPED, Bars, Data, Entry, Out
 from sonoquality.exported import read_record
-from sonoquality.results import encoder_speed, pages, paper_parity, ulpips_choice
+from sonoquality.results import encoder_speed, nrq_ablations, pages, paper_parity, ulpips_choice
 from sonoquality.results import restoration as restorations
 from sonoquality.zoo import default_zoo
 
@@ -120,16 +120,35 @@ def speed(
     encoder: Annotated[Path, typer.Option(help="Folder of `sonoquality export encoder`.")],
     out: Results,
     *,
-    repeats: Annotated[int, typer.Option(min=3, help="Rounds over all graphs.")] = 40,
-    threads: Annotated[list[int], typer.Option(help="May be repeated.")] = [1],  # noqa: B006 - typer copies it
+    entry: Entry = None,
+    repeats: Annotated[int, typer.Option(min=3, help="Rounds over all graphs.")] = 15,
+    threads: Annotated[list[int], typer.Option(help="May be repeated.")] = [1, 2],  # noqa: B006 - typer copies it
 ) -> None:
-    """Time an exported encoder beside the bare TinyUSFM; writes CSVs and the pages."""
+    """Time and weigh an exported encoder and NRQ beside the bare TinyUSFM; writes the pages."""
     near = encoder_speed.near_of(read_record(encoder))
     measuring = room("sonoquality.export.speed")
-    timed = [
-        row for n in threads for row in track(measuring.measure(encoder, repeats, n), "Timings")
-    ]
-    encoder_speed.write_csvs(out / pages.CSV_FOLDER, timed, near)
+    with measuring.graphs(encoder, entry or default_zoo() / SHIPPED) as paths:
+        held = list(track(measuring.weigh(paths, threads), "Memory"))
+        timed = [
+            row for n in threads for row in track(measuring.measure(paths, repeats, n), "Timings")
+        ]
+    encoder_speed.write_csvs(out / pages.CSV_FOLDER, timed, held, near)
+    pages.write_pages(out)
+
+
+@app.command()
+def ablations(
+    config: Annotated[Path, typer.Option(help="TOML of `sonoquality train ablations`.")],
+    data: Data,
+    runs: Annotated[Path, typer.Option(help="Folder of `sonoquality train ablations`.")],
+    out: Results,
+) -> None:
+    """Judge validation ladders by every short encoder; writes a CSV and the pages."""
+    trained = room("sonoquality.training.encoder.ablations")
+    configs = room("sonoquality.training.encoder.config")
+    with Progress() as progress:
+        table = out / pages.CSV_FOLDER / nrq_ablations.CSV
+        trained.measure(configs.read_config(config), runs, data, table, Bars(progress))
     pages.write_pages(out)
 
 

@@ -1,48 +1,85 @@
-"""Time exported graphs beside the bare `tinyusfm` profile, written in the same way, in one run."""
+"""Time and weigh exported graphs and the entry that ships, beside the bare `tinyusfm` profile.
+
+All in one run; the bare profile is written as a graph in the same way.
+"""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import onnx
 import torch
 
-from sonoquality.arrays import Windows
 from sonoquality.export.folder import graph_of
+from sonoquality.export.footprint import footprint
+from sonoquality.export.sizes import SIDES, Shown, shown
 from sonoquality.exported import graph_file, read_record
-from sonoquality.networks.profiles import TINYUSFM, WINDOW
+from sonoquality.model import DCT, SCORED, QualityModel
+from sonoquality.networks.profiles import TINYUSFM
 from sonoquality.networks.vit import VisionTransformer
-from sonoquality.results.encoder_speed import BARE, Timed
+from sonoquality.results.encoder_speed import BARE, SHIPS, WHOLE, Held, Timed
 from sonoquality.session import Session, open_session
 
-BATCH = 4  #: windows that go through at once
-WARM_UP = 2
+WARM_UP = 1
 TRIES = 3  #: in a row, of which the shortest counts: what else the machine did is left out
 SEED = 2026
+NOTHING = ("no graph", "")
+
+Key = tuple[str, str]
+"""Network and precision."""
+Work = Callable[[Shown], object]
 
 
-def measure(folder: Path, n_repeats: int, threads: int) -> Iterator[Timed]:
-    """Time every graph in turn, again and again, so that a busy machine slows all of them alike.
-
-    Args:
-        folder: of an exported encoder.
-        n_repeats: rounds.
-        threads: of one operator.
-    """
+@contextmanager
+def graphs(folder: Path, entry: Path) -> Iterator[Mapping[Key, Path]]:
+    """Return the graphs of an exported encoder, a zoo entry's folder and, first, the bare graph."""
+    record = read_record(folder)
     with tempfile.TemporaryDirectory() as place:
         bare = Path(place) / graph_file("fp32")
         onnx.save(_bare(), str(bare))
-        paths = {
-            (BARE, "fp32"): bare,
-            **{
-                (read_record(folder).profile, precision): folder / graph_file(precision)
-                for precision in read_record(folder).graphs
-            },
-        }
-        sessions = {key: _open(path, threads) for key, path in paths.items()}
-        yield from _rounds(sessions, n_repeats, threads)
+        own = {(record.profile, each): folder / graph_file(each) for each in record.graphs}
+        yield {(BARE, "fp32"): bare, **own, (f"{entry.parent.name}/{entry.name}", SHIPS): entry}
+
+
+def measure(paths: Mapping[Key, Path], n_repeats: int, threads: int) -> Iterator[Timed]:
+    """Time all in turn, again and again, so that a busy machine slows all of them alike.
+
+    Args:
+        paths: of `graphs`.
+        n_repeats: rounds.
+        threads: of one operator.
+    """
+    pictures = {n: shown(n) for n in SIDES}
+    work = {k: w for key, path in paths.items() for k, w in _work(key, path, threads).items()}
+    for repeat in range(-WARM_UP, n_repeats):
+        for n_windows, picture in pictures.items():
+            for (network, precision), run in work.items():
+                seconds = min(_seconds(run, picture) for _ in range(TRIES))
+                if repeat >= 0:
+                    yield Timed(
+                        network=network,
+                        precision=precision,
+                        threads=threads,
+                        windows=n_windows,
+                        repeat=repeat,
+                        milliseconds=round(1000.0 * seconds, 4),
+                    )
+
+
+def weigh(paths: Mapping[Key, Path], threads: Sequence[int]) -> Iterator[Held]:
+    """Run each on the largest image in a fresh process, and one process that loads nothing."""
+    n_windows = max(SIDES)
+    for n in threads:
+        for (network, precision), path in ((NOTHING, None), *paths.items()):
+            yield Held(
+                network=network,
+                precision=WHOLE if path is not None and path.is_dir() else precision,
+                threads=n,
+                windows=n_windows,
+                megabytes=footprint(path, n_windows, n),
+            )
 
 
 def _bare() -> onnx.ModelProto:
@@ -50,30 +87,24 @@ def _bare() -> onnx.ModelProto:
     return graph_of(VisionTransformer(TINYUSFM))
 
 
-def _open(path: Path, threads: int) -> Session:
-    return open_session(path, sha256="", ladder=("cpu",), threads=threads, cache=path.parent)
+def _work(key: Key, path: Path, threads: int) -> Mapping[Key, Work]:
+    """Return what to time of a graph; of an entry its graph alone, and all after reading."""
+    if not path.is_dir():
+        session = open_session(path, sha256="", ladder=("cpu",), threads=threads, cache=path.parent)
+        return {key: lambda picture: _graph(session, picture)}
+    model = QualityModel.load(path, ("cpu",), threads)
+    names = (*SCORED, DCT)
+    return {
+        key: lambda picture: _graph(model.session, picture, names),
+        (key[0], WHOLE): lambda picture: model.score(picture.luma[None], picture.mask),
+    }
 
 
-def _rounds(
-    sessions: Mapping[tuple[str, str], Session], n_repeats: int, threads: int
-) -> Iterator[Timed]:
-    rng = np.random.default_rng(SEED)
-    windows = rng.uniform(size=(BATCH, 1, WINDOW, WINDOW)).astype(np.float32)
-    masks = np.ones_like(windows)
-    for repeat in range(-WARM_UP, n_repeats):
-        for (network, precision), session in sessions.items():
-            seconds = min(_seconds(session, windows, masks) for _ in range(TRIES))
-            if repeat >= 0:
-                yield Timed(
-                    network=network,
-                    precision=precision,
-                    threads=threads,
-                    repeat=repeat,
-                    milliseconds=round(1000.0 * seconds / BATCH, 4),
-                )
+def _graph(session: Session, picture: Shown, names: Sequence[str] = ()) -> object:
+    return session.run(picture.windows.pixels, picture.windows.masks, names)
 
 
-def _seconds(session: Session, windows: Windows, masks: Windows) -> float:
+def _seconds(run: Work, picture: Shown) -> float:
     start = perf_counter()
-    session.run(windows, masks)
+    run(picture)
     return perf_counter() - start

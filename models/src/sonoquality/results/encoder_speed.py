@@ -1,7 +1,7 @@
-"""The section on the exported encoder: size, nearness to torch, and time beside `tinyusfm`."""
+"""The section on the exported encoder: size, nearness to torch, time and memory by `tinyusfm`."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -9,10 +9,15 @@ import numpy as np
 
 from sonoquality.arrays import Floats
 from sonoquality.exported import ExportRecord
+from sonoquality.results.tables import markdown
 
 SPEED_CSV = "encoder-speed.csv"
+MEMORY_CSV = "encoder-memory.csv"
 EXPORT_CSV = "encoder-export.csv"
 BARE = "tinyusfm"
+#: Instead of an entry's precision: its graph as it ships, and all that is done after reading.
+SHIPS, WHOLE = "graph", "whole"
+JUDGED = 4  #: windows that go through at once where the time per window is held to a bar
 LARGEST_MB = 8.0
 #: Time per window beside the bare profile in fp32, at most.
 ASKED = {"fp32": 0.42, "int8": 0.30}
@@ -25,8 +30,20 @@ class Timed:
     network: str
     precision: str
     threads: int
+    windows: int  #: of the image; they go through at once
     repeat: int
-    milliseconds: float  #: per window
+    milliseconds: float  #: for the image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The most memory that a fresh process ever held."""
+
+    network: str
+    precision: str
+    threads: int
+    windows: int  #: of the images
+    megabytes: float  #: resident, the libraries among them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +79,13 @@ def near_of(record: ExportRecord) -> list[Near]:
     ]
 
 
-def write_csvs(folder: Path, timed: Sequence[Timed], near: Sequence[Near]) -> None:
-    """Keep timings and differences."""
+def write_csvs(
+    folder: Path, timed: Sequence[Timed], held: Sequence[Held], near: Sequence[Near]
+) -> None:
+    """Keep timings, memory and differences."""
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / SPEED_CSV, Timed, map(asdict, timed))
+    _write(folder / MEMORY_CSV, Held, map(asdict, held))
     _write(folder / EXPORT_CSV, Near, map(asdict, near))
 
 
@@ -81,7 +101,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read_csvs(folder: Path) -> tuple[list[Timed], list[Near]]:
+def read_csvs(folder: Path) -> tuple[list[Timed], list[Held], list[Near]]:
     """Read what `write_csvs` kept.
 
     Raises:
@@ -92,10 +112,21 @@ def read_csvs(folder: Path) -> tuple[list[Timed], list[Near]]:
             network=row["network"],
             precision=row["precision"],
             threads=int(row["threads"]),
+            windows=int(row["windows"]),
             repeat=int(row["repeat"]),
             milliseconds=float(row["milliseconds"]),
         )
         for row in _rows(folder / SPEED_CSV)
+    ]
+    held = [
+        Held(
+            network=row["network"],
+            precision=row["precision"],
+            threads=int(row["threads"]),
+            windows=int(row["windows"]),
+            megabytes=float(row["megabytes"]),
+        )
+        for row in _rows(folder / MEMORY_CSV)
     ]
     near = [
         Near(
@@ -110,12 +141,12 @@ def read_csvs(folder: Path) -> tuple[list[Timed], list[Near]]:
         )
         for row in _rows(folder / EXPORT_CSV)
     ]
-    return timed, near
+    return timed, held, near
 
 
 def section(folder: Path) -> str:
     """Say what the exported encoder weighs, how near it comes, and how long it takes."""
-    timed, near = read_csvs(folder)
+    timed, held, near = read_csvs(folder)
     windows = max(row.n_calibration_windows for row in near)
     return f"""## The encoder as exported
 
@@ -130,48 +161,92 @@ Ranges found anew in every batch (dynamic) would let a window's score depend on 
 they are kept only if clearly nearer. The stem stays in fp32.
 
 Time per window beside the bare `{BARE}` profile in fp32, written in the same way, in the same run,
-all graphs in turn, the shortest of three calls; the ratio is the median over rounds, with its
-quartiles.
+all graphs in turn, the shortest of three calls, {JUDGED} windows at once; the ratio is the median
+over rounds, with its quartiles. Asked on one core.
 
-{_time_table(timed)}
+{_window_table(timed)}
 
-Measured by `make encoder-speed`; every number: `csv/{EXPORT_CSV}`, `csv/{SPEED_CSV}`."""
+Time per image of so many windows, all at once, in ms: median over rounds. `{SHIPS}` is the entry's
+one run, densities and ranking included; `{WHOLE}` is all that the model does with an image that was
+read: scan at working scale, windows, graph, pooling, heat map.
+
+{_image_table(timed)}
+
+The most memory that a fresh process held (resident, MB) while it loaded one graph and ran
+{held[0].windows} windows at once three times. A process that has Python and the libraries at hand
+and loads no graph holds the first line; the second number is what comes on top.
+
+{_memory_table(held)}
+
+Measured by `make encoder-speed`; every number: `csv/{EXPORT_CSV}`, `csv/{SPEED_CSV}`,
+`csv/{MEMORY_CSV}`."""
 
 
 def _near_table(near: Sequence[Near]) -> str:
-    lines = ["| precision | way | MB | largest difference |", "| --- | --- | --- | --- |"]
+    lines: list[list[object]] = []
     for precision, way in dict.fromkeys((row.precision, row.way) for row in near):
         own = [row for row in near if (row.precision, row.way) == (precision, way)]
         size = own[0].n_bytes / 1e6
         told = f"{size:.2f}" + ("" if size <= LARGEST_MB else f" (**over {LARGEST_MB}**)")
-        cells = [precision, way, told if own[0].kept else "not kept"]
-        lines.append(f"| {' | '.join(cells)} | {max(r.difference for r in own):.1e} |")
-    return "\n".join(lines)
+        largest = f"{max(row.difference for row in own):.1e}"
+        lines.append([precision, way, told if own[0].kept else "not kept", largest])
+    return markdown(["precision", "way", "MB", "largest difference"], lines)
 
 
-def _time_table(timed: Sequence[Timed]) -> str:
-    lines = [
-        "| threads | encoder | ms per window | ratio | asked |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for threads in sorted({row.threads for row in timed}):
-        own = [row for row in timed if row.threads == threads]
-        bare = np.array([row.milliseconds for row in own if row.network == BARE])
-        for network, precision in dict.fromkeys((row.network, row.precision) for row in own):
-            times = np.array(
-                [
-                    row.milliseconds
-                    for row in own
-                    if (row.network, row.precision) == (network, precision)
-                ]
-            )
-            lines.append(_time_line(threads, f"{network} {precision}", times, bare))
-    return "\n".join(lines)
+def _times(timed: Sequence[Timed]) -> Mapping[tuple[int, str, int], Floats]:
+    """Return milliseconds per image of every round, by threads, name and windows."""
+    keys = dict.fromkeys((row.threads, _name(row), row.windows) for row in timed)
+    return {
+        key: np.array(
+            [row.milliseconds for row in timed if (row.threads, _name(row), row.windows) == key]
+        )
+        for key in keys
+    }
 
 
-def _time_line(threads: int, name: str, times: Floats, bare: Floats) -> str:
+def _name(row: Timed | Held) -> str:
+    return f"{row.network} {row.precision}".strip()
+
+
+def _window_table(timed: Sequence[Timed]) -> str:
+    times = _times([row for row in timed if row.precision not in (SHIPS, WHOLE)])
+    lines = []
+    for (threads, name, windows), own in times.items():
+        if windows == JUDGED:
+            bare = times[threads, f"{BARE} fp32", windows]
+            lines.append(_window_line(threads, name, own, bare))
+    return markdown(["threads", "encoder", "ms per window", "ratio", "asked"], lines)
+
+
+def _window_line(threads: int, name: str, times: Floats, bare: Floats) -> list[object]:
     low, ratio, high = np.quantile(times / bare, [0.25, 0.5, 0.75])
-    asked = None if name.startswith(BARE) else ASKED.get(name.rpartition(" ")[2])
+    ours = threads == 1 and not name.startswith(BARE)
+    asked = ASKED.get(name.rpartition(" ")[2]) if ours else None
     verdict = "" if asked is None else f"≤ {asked}: {'reached' if ratio <= asked else '**missed**'}"
-    cells = [str(threads), name, f"{np.median(times):.1f}", f"{ratio:.3f} [{low:.3f}, {high:.3f}]"]
-    return f"| {' | '.join([*cells, verdict])} |"
+    each = f"{np.median(times) / JUDGED:.1f}"
+    return [threads, name, each, f"{ratio:.3f} [{low:.3f}, {high:.3f}]", verdict]
+
+
+def _image_table(timed: Sequence[Timed]) -> str:
+    times, sizes = _times(timed), sorted({row.windows for row in timed})
+    lines = [
+        [threads, name, *(_median(times.get((threads, name, n))) for n in sizes)]
+        for threads, name in dict.fromkeys((row.threads, _name(row)) for row in timed)
+    ]
+    header = [f"{n} window{'s' if n > 1 else ''}" for n in sizes]
+    return markdown(["threads", "", *header], lines)
+
+
+def _median(times: Floats | None) -> str:
+    return "" if times is None else f"{np.median(times):.1f}"
+
+
+def _memory_table(held: Sequence[Held]) -> str:
+    threads = sorted({row.threads for row in held})
+    by = {(_name(row), row.threads): row.megabytes for row in held}
+    names = list(dict.fromkeys(_name(row) for row in held))
+    lines = [
+        [name, *(f"{by[name, n]:.0f} (+{by[name, n] - by[names[0], n]:.0f})" for n in threads)]
+        for name in names
+    ]
+    return markdown(["", *(f"{n} thread{'s' if n > 1 else ''}" for n in threads)], lines)
