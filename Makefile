@@ -89,7 +89,7 @@ nrq: $(VENV)/.train ## make NRQ's entry again from ENCODER: export, ranking, fit
 evaluate: $(VENV)/.train ## evaluate the DCT manifold; writes docs/results/baseline.md
 	@$(BIN)/sonoquality evaluate model --data ../shared/data --out docs/results
 
-encoder-speed: $(VENV)/.train ## export ENCODER (a training folder) and time it beside TinyUSFM; writes docs/results
+encoder-speed: $(VENV)/.train ## export ENCODER (a training folder), time and weigh it and NRQ beside TinyUSFM (five minutes, quiet machine); writes docs/results
 	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out scratch/encoder --data ../shared/data \
 	  --precision fp32 --precision fp16 --precision int8
 	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder scratch/encoder --out docs/results
@@ -105,6 +105,8 @@ trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts 
 	@$(BIN)/sonoquality try variations --data ../shared/data --by models/zoo/nrq/1.0.0 --per-source 8 \
 	  --out $(CSV)/nrq-variations-model.csv
 	@$(BIN)/sonoquality try boxes --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-boxes.csv
+	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --as-they-are --out $(CSV)/nrq-organs-clean.csv
+	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 4 --out $(CSV)/nrq-organs-ladders.csv
 	@$(BIN)/sonoquality evaluate pages --out docs/results
 
 ablations: $(VENV)/.train ## train short encoders alike but for one loss or source, and compare them (hours; resumes); writes docs/results

@@ -8,13 +8,16 @@ import typer
 from rich.progress import Progress
 
 from sonoquality.cli.encoders import room
-from sonoquality.cli.options import Bars, Data
+from sonoquality.cli.options import SHIPPED, Bars, Data, Entry
 from sonoquality.evaluation import LEDGER, note
+from sonoquality.images import KINDS, read_luma
 from sonoquality.model import QualityModel
+from sonoquality.preprocess import scan_mask
 from sonoquality.training.data import read_index
 from sonoquality.training.experts import read_recipe
 from sonoquality.training.rankings import Rankings
-from sonoquality.trials import boxes, judges, pictures, table
+from sonoquality.trials import boxes, judges, known_organ, maps, pictures, table
+from sonoquality.zoo import default_zoo
 
 app = typer.Typer(no_args_is_help=True, help="Let judges score spoiled pictures; keeps a table.")
 
@@ -76,6 +79,58 @@ def boxes_(
     with Progress() as progress:
         model = QualityModel.load(entry, ("cpu",))
         boxes.run(out, pictures.spread(rows, per_source), model, Bars(progress))
+
+
+@app.command("maps")
+def maps_(
+    images: Annotated[list[Path] | None, typer.Argument(help=f"{KINDS}.")] = None,
+    *,
+    out: Annotated[Path, typer.Option(help="PNG to write.")],
+    entry: Entry = None,
+    data: Annotated[
+        Path | None, typer.Option(help="INDEX.csv's folder: validation images instead.")
+    ] = None,
+    per_source: PerSource = 1,
+    seed: Annotated[int, typer.Option(help="Places and noise of the faults.")] = 0,
+) -> None:
+    """Draw heat maps of spoiled pictures beside what is spoilt, for people to judge."""
+    subjects = [
+        maps.Subject.of(path.stem, luma := read_luma(path, None), scan_mask(luma), seed)
+        for path in images or []
+    ]
+    if data is not None:
+        rows = [row for row in read_index(data) if row.split == "val"]
+        chosen = pictures.spread(rows, per_source)
+        subjects += [maps.Subject.of(row.organ, *row.read(), row.seed) for row in chosen]
+    if not subjects:
+        raise typer.BadParameter("Name images, or give --data.")
+    with Progress() as progress:
+        model = QualityModel.load(entry or default_zoo() / SHIPPED, ("cpu",))
+        drawn = maps.sheet(subjects, model, Bars(progress))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    drawn.save(out, optimize=True)
+
+
+@app.command()
+def organs(
+    data: Data,
+    out: Table,
+    entry: Annotated[Path, typer.Option(help="Folder of the zoo.")],
+    *,
+    per_source: PerSource = 4,
+    as_they_are: Annotated[
+        bool, typer.Option("--as-they-are", help="All images without faults, not ladders of some.")
+    ] = False,
+) -> None:
+    """Judge validation images with the organ known, told by the picture, and neither."""
+    rows = [row for row in read_index(data) if row.split == "val"]
+    with Progress() as progress:
+        model, bars = QualityModel.load(entry, ("cpu",)), Bars(progress)
+        if as_they_are:
+            known_organ.run(out, rows, pictures.AsItIs, model, bars)
+        else:
+            chosen = pictures.spread(rows, per_source)
+            known_organ.run(out, chosen, pictures.Spoiled, model, bars)
 
 
 @app.command("refits")

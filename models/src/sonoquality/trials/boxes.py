@@ -42,11 +42,11 @@ def _lines(row: Row, model: QualityModel) -> list[list[object]]:
                 continue
             spoiled = to_luma(degrade.apply(operator, unit, mask, level, row.seed))
             box = worst_box(model.score(spoiled[None], mask)[0].heat, mask)
-            found = _filled(box, mask)
+            found = filled(box, mask)
             area = area & mask
             whole = [
                 iou(found, area),
-                iou(_filled(_around(found), mask), _filled(_around(area), mask)),
+                iou(filled(_around(found), mask), filled(_around(area), mask)),
                 iou(mask, area),
             ]
             lines.append(
@@ -68,7 +68,7 @@ def iou(a: Mask, b: Mask) -> float:
     return float((a & b).sum() / max(1, (a | b).sum()))
 
 
-def _filled(box: Box | None, mask: Mask) -> Mask:
+def filled(box: Box | None, mask: Mask) -> Mask:
     """Return the part of the scan inside a box."""
     filled = np.zeros_like(mask)
     if box is not None:
