@@ -162,14 +162,23 @@ def test_the_weights_that_are_kept_stand_in_bold(tmp_path: Path) -> None:
     """Written and read again, with the mean over organs."""
     rows = [
         ulpips_choice.Tried(
-            name=name, n_pictures=9, steps=0.5, dice={"liver": 0.25, "ovary": 0.75}, kept=here
+            name=name,
+            n_pictures=9,
+            n_pairs=4,
+            steps=0.5,
+            pairs=0.75,
+            gain=0.01,
+            aside=0.2,
+            kept=here,
+            dice={"liver": 0.25, "ovary": 0.75},
         )
         for name, here in (("noted", False), ("token alone", True))
     ]
     ulpips_choice.write_csv(tmp_path, rows)
 
     assert rows == ulpips_choice.read_csv(tmp_path)
-    assert "| **token alone** | 0.500 | 0.250 | 0.750 | 0.500 |" in ulpips_choice.section(tmp_path)
+    line = "| **token alone** | 0.500 | 0.250 | 0.750 | 0.500 | 0.75 | 1.0% | 20.0% |"
+    assert line in ulpips_choice.section(tmp_path)
 
 
 def test_a_page_without_dice_leaves_the_section_out(tmp_path: Path) -> None:

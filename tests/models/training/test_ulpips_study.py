@@ -91,7 +91,7 @@ def test_the_study_ends_in_csvs_and_a_page(folder: Path, monkeypatch: pytest.Mon
         if row["change"] in ("itself", "order of the two")
     }
     page = (folder / "docs" / "results" / "ulpips.md").read_text("utf-8")
-    for title in ("How its parts are weighed", "It rises with the fault", "It tells what a fault"):
+    for title in ("What it looks at", "It rises with the fault", "It tells what a fault"):
         assert f"## {title}" in page
 
 

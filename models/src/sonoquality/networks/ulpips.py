@@ -1,11 +1,12 @@
 """uLPIPS in `robust` mode: a distance in batches that a network can be trained with.
 
 Where the released one (`metrics.ulpips_paper`) draws the whole picture to a square, this one keeps
-the aspect and also looks at native resolution, in the same windows of both pictures; its Gram term
-is scaled to count; tokens are compared directly too (SCIENCE.md §6c). Every part lies in [0, 1].
+the aspect, and can look at native resolution too, in the same windows of both pictures. Relations
+between tokens, Gram matrices and tokens themselves can count (SCIENCE.md §6c), each in [0, 1].
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sonoquality.metrics.ulpips_paper import neighbourhoods
 from sonoquality.networks.encode import normalised
+from sonoquality.networks.tolerated import without_tolerated
 from sonoquality.networks.views import View, look, native_views, spread, token_shares, whole_views
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.preprocess import LEAST_MASK
@@ -26,16 +28,17 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UlpipsRecipe:
-    """How much each part of the distance counts."""
+    """What the distance looks at, and how much each part counts; docs/results/ulpips.md chose."""
 
-    structure: float = 0.6  #: of the neighbours' affinities
-    gram: float = 0.2  #: of the channels' Gram matrices
-    token: float = 0.2  #: of the tokens themselves
-    whole: float = 0.5  #: of the view of the whole picture, where there is one
+    structure: float = 0.0  #: of the neighbours' affinities
+    gram: float = 0.0  #: of the channels' Gram matrices
+    token: float = 1.0  #: of the tokens themselves
+    whole: float = 1.0  #: of the view of the whole picture, where there is one
     taps: tuple[float, ...] | None = None  #: weight of each layer; all the same by default
     sharpness: float = 20.0  #: tau of the softmax over a neighbourhood
-    centred: bool = False  #: tokens beside their window's mean: what all share counts less
-    power: float = 1.0  #: of the mean over tokens; above 1 the worst places count more
+    centred: bool = True  #: tokens beside their window's mean: what all share counts less
+    power: float = 4.0  #: of the mean over tokens; above 1 the worst places count more
+    tolerant: bool = True  #: of 3 dB and 1 px (`tolerated`)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +50,13 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """What is different through some views."""
+class Differences:
+    """What is different through one kind of view, token by token, each in [0, 1]."""
 
-    parts: Tensor  #: (n, tap, term)
-    local: Tensor  #: (n, view, token), weighed, without the Gram term
-    views: tuple[View, ...]
+    structure: Tensor  #: (n, tap, view, token)
+    token: Tensor  #: (n, tap, view, token)
+    gram: Tensor  #: (n, tap, view)
+    shares: Tensor  #: (n, view, token): how much each counts
 
 
 class Ulpips(nn.Module):
@@ -98,7 +102,22 @@ class Ulpips(nn.Module):
             (n, kind of view, tap, term), each in [0, 1]: native windows first, then the whole
             picture where it doesn't fit into one; structure, Gram, token.
         """
-        return torch.stack([seen.parts for seen in self._compare(a, b, mask)], dim=1)
+        return self.pooled(self.differences(a, b, mask), self.recipe.power)
+
+    def differences(self, a: Tensor, b: Tensor, mask: Tensor | None = None) -> list[Differences]:
+        """Return what is different through each kind of view, not yet pooled; see `parts`.
+
+        What the recipe gives no weight is not looked at: structure is 0, a kind of view missing.
+        """
+        self._check(a, b, mask)
+        counts = (torch.ones_like(b) if mask is None else mask.to(b).expand_as(b)).detach()
+        if self.recipe.tolerant:
+            a, b, counts = without_tolerated(a, b, counts)
+        return [self._seen(a, b, counts, views) for views in self._views(b)]
+
+    def pooled(self, found: Sequence[Differences], power: float) -> Tensor:
+        """Return `parts` of what `differences` returned, by a power mean over tokens."""
+        return torch.stack([_pooled(each, power) for each in found], dim=1)
 
     def weighed(self, parts: Tensor) -> Tensor:
         """Return the distances (n,) by the recipe, of what `parts` returned."""
@@ -110,14 +129,13 @@ class Ulpips(nn.Module):
     @torch.no_grad()
     def compare(self, a: Tensor, b: Tensor, mask: Tensor | None = None) -> Comparison:
         """Return the distances with their maps; see `forward`."""
-        found = self._compare(a, b, mask)
-        size = (b.shape[2], b.shape[3])
-        grid = self.encoder.profile.grid
+        found = self.differences(a, b, mask)
+        size, weights = (b.shape[2], b.shape[3]), self._kind_weights(len(found))
         maps = [
-            share * spread(seen.local.reshape(*seen.local.shape[:2], grid, grid), seen.views, size)
-            for share, seen in zip(self._kind_weights(len(found)), found, strict=True)
+            share * spread(self._local(seen), views, size)
+            for share, seen, views in zip(weights, found, self._views(b), strict=True)
         ]
-        distance = self.weighed(torch.stack([seen.parts for seen in found], dim=1))
+        distance = self.weighed(self.pooled(found, self.recipe.power))
         return Comparison(distance=distance, map=torch.stack(maps).sum(dim=0))
 
     @torch.no_grad()
@@ -136,6 +154,14 @@ class Ulpips(nn.Module):
             total = total + structure.mean(dim=1) + (grams[0] - grams[1]).abs().mean(dim=(1, 2))
         return total / len(taps[0])
 
+    def _views(self, pictures: Tensor) -> list[tuple[View, ...]]:
+        """Return the kinds of views that pictures (n, 1, height, width) are looked at through."""
+        size = (pictures.shape[2], pictures.shape[3])
+        kinds = [kind for kind in (native_views(size), whole_views(size)) if kind]
+        if len(kinds) == 1:
+            return kinds
+        return [kind for kind, weight in zip(kinds, self._kind_weights(2), strict=True) if weight]
+
     def _kind_weights(self, n_kinds: int) -> tuple[float, ...]:
         return (1.0 - self.recipe.whole, self.recipe.whole) if n_kinds > 1 else (1.0,)
 
@@ -143,14 +169,6 @@ class Ulpips(nn.Module):
         n_taps = len(self.encoder.profile.taps)
         weights = like.new_tensor(self.recipe.taps or (1.0,) * n_taps)
         return weights / weights.sum()
-
-    def _compare(self, a: Tensor, b: Tensor, mask: Tensor | None) -> list[_Seen]:
-        """Return what is different through each kind of view."""
-        self._check(a, b, mask)
-        counts = (torch.ones_like(b) if mask is None else mask.to(b).expand_as(b)).detach()
-        size = (b.shape[2], b.shape[3])
-        native, whole = native_views(size), whole_views(size)
-        return [self._seen(a, b, counts, views) for views in (native, whole) if views]
 
     def _check(self, a: Tensor, b: Tensor, mask: Tensor | None) -> None:
         patch = self.encoder.profile.patch
@@ -163,20 +181,23 @@ class Ulpips(nn.Module):
                 f"{tuple(a.shape)} and {tuple(b.shape)}."
             )
 
-    def _seen(self, a: Tensor, b: Tensor, mask: Tensor, views: tuple[View, ...]) -> _Seen:
+    def _seen(self, a: Tensor, b: Tensor, mask: Tensor, views: tuple[View, ...]) -> Differences:
         shares = self._token_weights(mask, views)
-        weights, areas = shares.flatten(0, 1), shares.sum(dim=2)
+        weights = shares.flatten(0, 1)
         taps, others = (self._taps(look(each, views), weights) for each in (a, b))
-        parts, local = [], b.new_zeros(shares.shape)
-        for weight, tap, other in zip(self._tap_weights(b), taps, others, strict=True):
-            structure, token, gram = self._layer(tap, other, weights)
-            near = structure.reshape(shares.shape), token.reshape(shares.shape)
-            means = [self._pooled(each, shares) for each in near]
-            wide = (gram.reshape(areas.shape) * areas).sum(dim=1) / areas.sum(dim=1)
-            parts.append(torch.stack([means[0], wide, means[1]], dim=1))
-            here = self.recipe.structure * near[0] + self.recipe.token * near[1]
-            local = local + weight * here.detach() * (shares > 0)
-        return _Seen(parts=torch.stack(parts, dim=1), local=local, views=views)
+        layers = [self._layer(*pair, weights) for pair in zip(taps, others, strict=True)]
+        structure, token, gram = (
+            torch.stack([each.reshape(*shares.shape[:2], *each.shape[1:]) for each in layer], 1)
+            for layer in zip(*layers, strict=True)
+        )
+        return Differences(structure=structure, token=token, gram=gram, shares=shares)
+
+    def _local(self, seen: Differences) -> Tensor:
+        """Return (n, view, row, column), weighed, without the Gram term; 0 if it doesn't count."""
+        near = self.recipe.structure * seen.structure + self.recipe.token * seen.token
+        weighed = torch.einsum("ntvi,t->nvi", near, self._tap_weights(near))
+        grid = self.encoder.profile.grid
+        return (weighed * (seen.shares > 0)).reshape(*weighed.shape[:2], grid, grid)
 
     def _token_weights(self, mask: Tensor, views: tuple[View, ...]) -> Tensor:
         """Return (n, view, token) shares in the mask; of a picture whose mask holds none, all."""
@@ -186,16 +207,6 @@ class Ulpips(nn.Module):
         )
         kept = torch.where(shares < LEAST_MASK, 0.0, shares)
         return torch.where(kept.sum(dim=(1, 2), keepdim=True) == 0, everywhere, kept)
-
-    def _pooled(self, local: Tensor, shares: Tensor) -> Tensor:
-        """Return the power mean (n,) of what differs at tokens (n, view, token); 0 for none."""
-        power = self.recipe.power
-        mean = (local**power * shares).sum(dim=(1, 2)) / shares.sum(dim=(1, 2))
-        if power == 1.0:
-            return mean
-        # A root has no slope at 0, where training must survive a perfect restoration.
-        pooled: Tensor = (mean + FAINT) ** (1.0 / power) - FAINT ** (1.0 / power)
-        return pooled
 
     def _taps(self, windows: Tensor, weights: Tensor | None) -> list[Tensor]:
         """Return the tokens of each tap as directions: (n x view, token, channel), length 1.
@@ -214,14 +225,17 @@ class Ulpips(nn.Module):
 
     def _layer(self, g: Tensor, h: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return structure and token differences (n, token) and that of the Gram matrices (n,)."""
-        if torch.is_grad_enabled() and (g.requires_grad or h.requires_grad):
+        many = _as_many(g, len(h))
+        # Of unit vectors (1 - <g, h>) / 2 is |g - h|^2 / 4, which is exactly 0 for equal ones.
+        token = (many - h).square().sum(dim=2) / 4.0
+        if self.recipe.structure == 0.0:
+            structure = torch.zeros_like(token)
+        elif torch.is_grad_enabled() and (g.requires_grad or h.requires_grad):
             # A neighbourhood's affinities are 49 x 49 numbers a token: made anew, not kept.
             structure = checkpoint(self._structure, g, h, weights, use_reentrant=False)
         else:
             structure = self._structure(g, h, weights)
-        g = _as_many(g, len(h))
-        # Of unit vectors (1 - <g, h>) / 2 is |g - h|^2 / 4, which is exactly 0 for equal ones.
-        return structure, (g - h).square().sum(dim=2) / 4.0, _gram_distance(g, h, weights)
+        return structure, token, _gram_distance(many, h, weights)
 
     def _structure(self, g: Tensor, h: Tensor, weights: Tensor) -> Tensor:
         """Return (n, token): mean total variation between the affinities around each token."""
@@ -242,6 +256,24 @@ class Ulpips(nn.Module):
         around = around.view(len(g), n_tokens, n_near, n_near) * counts[:, :, None, :]
         affinities: Tensor = around / around.sum(dim=3, keepdim=True).clamp_min(TINY**2)
         return affinities
+
+
+def _pooled(seen: Differences, power: float) -> Tensor:
+    """Return (n, tap, term): power means over tokens; of Gram matrices the plain mean."""
+    areas = seen.shares.sum(dim=2)[:, None]
+    gram = (seen.gram * areas).sum(dim=2) / areas.sum(dim=2)
+    means = [_mean(each, seen.shares[:, None], power) for each in (seen.structure, seen.token)]
+    return torch.stack([means[0], gram, means[1]], dim=2)
+
+
+def _mean(local: Tensor, shares: Tensor, power: float) -> Tensor:
+    """Return the power mean (n, tap) of what differs at tokens (n, tap, view, token)."""
+    mean = (local**power * shares).sum(dim=(2, 3)) / shares.sum(dim=(2, 3))
+    if power == 1.0:
+        return mean
+    # A root has no slope at 0, where training must survive a perfect restoration.
+    pooled: Tensor = (mean + FAINT) ** (1.0 / power) - FAINT ** (1.0 / power)
+    return pooled
 
 
 def _neighbour_table(n_tokens: int) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ LAW = ("SHA", "SPK")  #: shadow and noise: the pair that is asked for
 def section(folder: Path) -> str:
     """Lay out how often each distance has a pair in the order of its Dice."""
     rows = [row for row in read_pairs(folder) if row.dice_clean >= LEAST_DICE]
-    clear = [row for row in rows if abs(row.dice[0] - row.dice[1]) >= CLEAR]
+    clear = counted(rows)
     kinds = list(dict.fromkeys((row.fault, row.other) for row in rows))
     of_law = [row for row in clear if (row.fault, row.other) == LAW]
     found = agreement(of_law, ULPIPS) if of_law else Interval(float("nan"), 0.0, 0.0)
@@ -43,13 +43,24 @@ PSNR is at chance here by construction. Intervals: 95 %, bootstrap over groups.
 Asked for: {ASKED:.0%} of noise (SPK) against shadow (SHA) by uLPIPS: {said(found)}, {verdict}."""
 
 
+def counted(rows: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs that count: the network knows the organ, and their Dice differ."""
+    return [
+        row
+        for row in rows
+        if row.dice_clean >= LEAST_DICE and abs(row.dice[0] - row.dice[1]) >= CLEAR
+    ]
+
+
+def is_right(row: Pair, metric: str) -> float:
+    """Return 1 if the one with the lower Dice is further away, 0 if the other is, 0.5 for a tie."""
+    further = row.distances[metric][0] - row.distances[metric][1]
+    return (1.0 + float(np.sign(further * (row.dice[1] - row.dice[0])))) / 2.0
+
+
 def agreement(rows: Sequence[Pair], metric: str) -> Interval:
     """Return the share of pairs whose worse one is further away; ties count half."""
-    right = [
-        (1 + np.sign((r.distances[metric][0] - r.distances[metric][1]) * (r.dice[1] - r.dice[0])))
-        / 2
-        for r in rows
-    ]
+    right = [is_right(row, metric) for row in rows]
     return mean_over_groups(right, [row.group for row in rows])
 
 

@@ -56,6 +56,12 @@ class Climbs:
         return found
 
 
+def third_level(climbs: Climbs) -> float:
+    """Return uLPIPS' mean distance at level 3 over the operators that count."""
+    counted = [list(degrade.OPERATORS).index(name) for name in degrade.LADDER]
+    return mean_of_known(climbs.distances[list(METRICS).index(ULPIPS)][:, counted, 2])
+
+
 def section(folder: Path) -> str:
     """Tell how often each distance rises with the level."""
     climbs, run = Climbs(read_rungs(folder)), read_run(folder)
@@ -117,8 +123,7 @@ def _stills(folder: Path, climbs: Climbs) -> str:
         change: max(row.ulpips for row in rows if row.change == change)
         for change in (ITSELF, TURNED)
     }
-    counted = [list(degrade.OPERATORS).index(name) for name in degrade.LADDER]
-    third = mean_of_known(climbs.distances[list(METRICS).index(ULPIPS)][:, counted, 2])
+    third = third_level(climbs)
     lines = []
     for change in changes:
         if change not in most:
@@ -129,7 +134,10 @@ def _stills(folder: Path, climbs: Climbs) -> str:
 changes by at most {most[TURNED]:.1g} when they change places. What should hardly count, beside the
 mean distance at level 3, {third:.3f} (asked for is less than {LEAST_SHARE:.0%} of it):
 
-{table(["change", "uLPIPS, mean", "of level 3", ""], lines)}"""
+{table(["change", "uLPIPS, mean", "of level 3", ""], lines)}
+
+`robust` mode takes both out before it compares, where they explain nearly all that is different
+(`networks/tolerated.py`): beside another fault they count."""
 
 
 def _made(run: dict[str, str]) -> str:

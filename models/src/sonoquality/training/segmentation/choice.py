@@ -1,4 +1,4 @@
-"""Which weights uLPIPS' parts get: tried on groups that nothing learned from, none of them val."""
+"""What uLPIPS looks at: tried on groups that nothing learned from, none of them val."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -10,40 +10,53 @@ from sonoquality import degrade
 from sonoquality.networks.ulpips import Ulpips, UlpipsRecipe
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.results.dice_link import Losses
-from sonoquality.results.full_reference import ULPIPS, mean_of_known
+from sonoquality.results.full_reference import ULPIPS, Rung, mean_of_known
+from sonoquality.results.matched_pairs import counted, is_right
 from sonoquality.results.ulpips_choice import Tried
-from sonoquality.results.ulpips_ladders import Climbs
-from sonoquality.training.segmentation import ladders
-from sonoquality.training.segmentation.meter import Meter, Outliner
+from sonoquality.results.ulpips_ladders import Climbs, third_level
+from sonoquality.training.segmentation import ladders, pairs
+from sonoquality.training.segmentation.meter import POWERS, Meter, Outliner
 from sonoquality.training.segmentation.pictures import ORGANS
-from sonoquality.training.segmentation.probes import probes
-from sonoquality.training.segmentation.study import folder_of, rungs
+from sonoquality.training.segmentation.probes import Probe, probes
+from sonoquality.training.segmentation.study import OUTLINES, Reading, folder_of
 
-NOTED = UlpipsRecipe()
+NOTED = UlpipsRecipe(
+    structure=0.6, gram=0.2, token=0.2, whole=0.5, centred=False, power=1.0, tolerant=False
+)
+PLAIN = replace(NOTED, structure=0.0, gram=0.0, token=1.0, whole=1.0)
+CENTRED = replace(PLAIN, centred=True)
+TOLERANT = replace(CENTRED, tolerant=True)
+#: What is measured; every candidate is one of these with other powers and weights.
+LOOKS = (NOTED, CENTRED, replace(TOLERANT, whole=0.5))
 Progress = Callable[[str, int, int], None]
 
 
 def candidates(n_taps: int) -> Mapping[str, UlpipsRecipe]:
-    """Return the recipes that are tried: that of the notes, each part alone, and some mixtures."""
-    noted = UlpipsRecipe(structure=0.6, gram=0.2, token=0.2, whole=0.5, taps=None)
+    """Return the recipes that are tried: that of the notes, parts of it, and step by step ours."""
+    best = replace(TOLERANT, power=4.0)
     taps = np.eye(n_taps)
     return {
-        "SCIENCE 6c: .6 structure, .2 Gram, .2 token": noted,
-        "structure alone": replace(noted, structure=1.0, gram=0.0, token=0.0),
-        "Gram alone": replace(noted, structure=0.0, gram=1.0, token=0.0),
-        "token alone": replace(noted, structure=0.0, gram=0.0, token=1.0),
-        "half Gram, half token": replace(noted, structure=0.0, gram=0.5, token=0.5),
-        "a third each": replace(noted, structure=1 / 3, gram=1 / 3, token=1 / 3),
-        "native windows alone": replace(noted, whole=0.0),
-        "whole picture alone": replace(noted, whole=1.0),
+        "SCIENCE 6c: .6 structure, .2 Gram, .2 token": NOTED,
+        "structure alone": replace(NOTED, structure=1.0, gram=0.0, token=0.0),
+        "Gram alone": replace(NOTED, structure=0.0, gram=1.0, token=0.0),
+        "token alone": replace(NOTED, structure=0.0, gram=0.0, token=1.0),
+        "token alone, native windows": replace(PLAIN, whole=0.0),
+        "token alone, whole picture": PLAIN,
+        "... power 4": replace(PLAIN, power=4.0),
+        "... centred": CENTRED,
+        "... centred, power 4": replace(CENTRED, power=4.0),
         **{
-            f"tap {number + 1} alone": replace(noted, taps=tuple(taps[number].tolist()))
+            f"... centred, tolerant, power {power:g}": replace(TOLERANT, power=power)
+            for power in POWERS
+        },
+        "the same, power 4, a quarter native windows": replace(best, whole=0.75),
+        "the same, power 4, half native windows": replace(best, whole=0.5),
+        **{
+            f"the same, power 4, tap {number + 1} alone": replace(
+                best, taps=tuple(taps[number].tolist())
+            )
             for number in range(n_taps)
         },
-        "token alone, whole picture": replace(noted, structure=0.0, gram=0.0, token=1.0, whole=1.0),
-        "token alone, native windows": replace(
-            noted, structure=0.0, gram=0.0, token=1.0, whole=0.0
-        ),
     }
 
 
@@ -51,27 +64,53 @@ def measure(
     encoder: VisionTransformer, data: Path, run: Path, size: tuple[int, int], progress: Progress
 ) -> list[Tried]:
     """Measure pictures and operators, as many as `size` says, and weigh them by every candidate."""
-    out, (n_pictures, n_operators) = folder_of(run, encoder), size
-    found = probes(data, "choice", n_pictures)
-    ladders.outline(found, n_operators, Outliner(run / "segmentation"), out, progress)
-    ladders.measure(found, n_operators, Meter(encoder, baselines=False), out, progress)
+    n_pictures, n_operators = size
+    found, outliner = probes(data, "choice", n_pictures), Outliner(run / "segmentation")
+    meters = {
+        folder_of(run, encoder, look): Meter(encoder, look, baselines=False) for look in LOOKS
+    }
+    ladders.outline(found, n_operators, outliner, run / OUTLINES, progress)
+    ladders.measure(found, n_operators, meters, progress)
+    pairs.measure(found, meters, outliner, progress)
     tried = []
     for name, recipe in candidates(len(encoder.profile.taps)).items():
-        distance = Ulpips(encoder, recipe)
-        rows = [row for probe in found for row in rungs(probe, out, distance)]
-        climbs = Climbs(rows)
-        losses = {o: Losses([row for row in rows if row.organ == o]) for o in ORGANS}
-        tried.append(
-            Tried(
-                name=name,
-                n_pictures=len(found),
-                steps=_mean(climbs.shares(ULPIPS, degrade.LADDER)),
-                dice={o: _mean(each.within(ULPIPS)) for o, each in losses.items()},
-                kept=recipe == NOTED,
-            )
-        )
+        folder = folder_of(run, encoder, _look(recipe))
+        read = Reading(run / OUTLINES, folder, Ulpips(encoder, recipe))
+        tried.append(_tried(name, found, read, kept=recipe == UlpipsRecipe()))
     return tried
 
 
+def _look(recipe: UlpipsRecipe) -> UlpipsRecipe:
+    """Return what a recipe's numbers were measured with."""
+    here = recipe.centred, recipe.tolerant
+    return next(look for look in LOOKS if (look.centred, look.tolerant) == here)
+
+
+def _tried(name: str, found: Sequence[Probe], read: Reading, *, kept: bool) -> Tried:
+    rows = [row for probe in found for row in read.rungs(probe)]
+    clear = counted([row for probe in found for row in read.pairs(probe)])
+    stills = {
+        change: [s.ulpips for p in found for s in read.stills(p) if s.change == change]
+        for change in ladders.INVARIANCES
+    }
+    climbs = Climbs(rows)
+    third = third_level(climbs)
+    return Tried(
+        name=name,
+        n_pictures=len(found),
+        n_pairs=len(clear),
+        steps=_mean(climbs.shares(ULPIPS, degrade.LADDER)),
+        pairs=_mean([is_right(pair, ULPIPS) for pair in clear]),
+        gain=_mean(stills["+3 dB"] + stills["-3 dB"]) / third,
+        aside=_mean(stills["1 px"]) / third,
+        kept=kept,
+        dice={organ: _mean(_losses(rows, organ).within(ULPIPS)) for organ in ORGANS},
+    )
+
+
+def _losses(rows: Sequence[Rung], organ: str) -> Losses:
+    return Losses([row for row in rows if row.organ == organ])
+
+
 def _mean(values: Sequence[float]) -> float:
-    return mean_of_known(np.array(values))
+    return mean_of_known(np.array(values, np.float64))

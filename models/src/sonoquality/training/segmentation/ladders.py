@@ -1,10 +1,10 @@
 """Measure operators at every level on held-out pictures; each ladder is a file of numbers.
 
-`OUT/<picture>/<operator>.npz` holds distances, `<operator>.dice.npz` what an outline is worth: a
-run goes on where it stopped, and other weights of uLPIPS' parts need no new distances.
+`OUT/<picture>/<operator>.npz` holds distances, in another folder what an outline is worth: a run
+goes on where it stopped, and other powers and weights of uLPIPS' parts need no new distances.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ INVARIANCES = ("+3 dB", "-3 dB", "1 px")
 APART = 4  #: operators of one picture lie so far apart in the table: they are of different kinds
 Progress = Callable[[str, int, int], None]
 Numbers = Mapping[str, Floats]
+Meters = Mapping[Path, Meter]  #: by the folder of their numbers
 
 
 def operators_of(probe: Probe, n_operators: int) -> list[str]:
@@ -32,17 +33,17 @@ def operators_of(probe: Probe, n_operators: int) -> list[str]:
     return [names[turn] for turn in turns[:n_operators]]
 
 
-def measure(
-    found: Sequence[Probe], n_operators: int, meter: Meter, out: Path, progress: Progress
-) -> None:
-    """Write the distances of every ladder that has no file yet."""
+def measure(found: Sequence[Probe], n_operators: int, meters: Meters, progress: Progress) -> None:
+    """Write the distances of every ladder that has no file yet, each meter's into its folder."""
     for number, probe in enumerate(found, start=1):
-        folder = _folder(out, probe)
-        for name, rungs in _missing(probe, operators_of(probe, n_operators), folder, ".npz"):
-            measured = meter.measure(probe.read(), rungs)
-            write(folder / f"{name}.npz", {"parts": measured.parts, "plain": measured.plain})
-        if not (folder / "still.npz").exists():
-            write(folder / "still.npz", _still(probe, meter))
+        for name in operators_of(probe, n_operators):
+            wanted = missing(meters, f"{probe.name}/{name}.npz")
+            rungs = ladder(name, probe) if wanted else []
+            for path, meter in wanted.items():
+                measured = meter.measure(probe.read(), rungs)
+                write(path, {"parts": measured.parts, "plain": measured.plain})
+        for path, meter in missing(meters, f"{probe.name}/still.npz").items():
+            write(path, _still(probe, meter))
         progress("distances along ladders", number, len(found))
 
 
@@ -52,30 +53,37 @@ def outline(
     """Write the Dice of every ladder with an outline that has no such file yet."""
     with_outline = [probe for probe in found if probe.outline is not None]
     for number, probe in enumerate(with_outline, start=1):
-        folder = _folder(out, probe)
-        for name, rungs in _missing(probe, operators_of(probe, n_operators), folder, ".dice.npz"):
-            scan = probe.read()
-            dice = outliner.dice(probe.organ, scan, [scan.image, *rungs])
-            write(folder / f"{name}.dice.npz", {"clean": dice[0], "spoiled": dice[1:]})
+        for name in operators_of(probe, n_operators):
+            path = out / probe.name / f"{name}.npz"
+            if not path.exists():
+                scan = probe.read()
+                dice = outliner.dice(probe.organ, scan, [scan.image, *ladder(name, probe)])
+                write(path, {"clean": dice[0], "spoiled": dice[1:]})
         progress("Dice along ladders", number, len(with_outline))
 
 
+def missing(meters: Meters, name: str) -> dict[Path, Meter]:
+    """Return where a file is not written yet, and what measures its content."""
+    return {out / name: meter for out, meter in meters.items() if not (out / name).exists()}
+
+
 def read(out: Path, probe: Probe) -> dict[str, Numbers]:
-    """Return by operator `parts` (level, kind, tap, term) and `plain` (level, metric)."""
-    return _read(out, probe, ".npz")
+    """Return by operator what was written.
 
-
-def read_dice(out: Path, probe: Probe) -> dict[str, Numbers]:
-    """Return by operator the Dice `clean` and `spoiled` (level,)."""
-    return _read(out, probe, ".dice.npz")
+    Returns:
+        Of distances `parts` (level, power, kind, tap, term) and `plain` (level, metric); of Dice
+        `clean` and `spoiled` (level,).
+    """
+    paths = {name: out / probe.name / f"{name}.npz" for name in degrade.OPERATORS}
+    return {name: _numbers(path) for name, path in paths.items() if path.exists()}
 
 
 def read_still(out: Path, probe: Probe) -> Numbers | None:
     """Return what should hardly count, or None where it was not measured.
 
     Returns:
-        `parts` (one of `INVARIANCES`, kind, tap, term); `turned`: uLPIPS of the scan from itself,
-        and its change when two pictures change places.
+        `parts` (one of `INVARIANCES`, power, kind, tap, term); `turned`: uLPIPS of the scan from
+        itself, and its change when two pictures change places.
     """
     path = out / probe.name / "still.npz"
     return _numbers(path) if path.exists() else None
@@ -83,31 +91,18 @@ def read_still(out: Path, probe: Probe) -> Numbers | None:
 
 def write(path: Path, content: Numbers) -> None:
     """Write numbers by name, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     with unfinished.open("wb") as file:
         np.savez(file, **content)  # type: ignore[arg-type]  # numpy's stub takes keys for options
     unfinished.replace(path)
 
 
-def _folder(out: Path, probe: Probe) -> Path:
-    folder = out / probe.name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _missing(
-    probe: Probe, names: Sequence[str], folder: Path, suffix: str
-) -> Iterator[tuple[str, list[UnitImage]]]:
-    """Yield the operators without a file, and the five levels of each."""
-    for name in names:
-        if not (folder / f"{name}{suffix}").exists():
-            yield name, ladder(name, probe.read(), probe.row.seed)
-
-
-def ladder(name: str, scan: Scan, seed: int) -> list[UnitImage]:
+def ladder(name: str, probe: Probe) -> list[UnitImage]:
     """Return the five levels of an operator."""
+    scan = probe.read()
     return [
-        eight_bits(degrade.apply(name, scan.image, scan.mask, level, seed))
+        eight_bits(degrade.apply(name, scan.image, scan.mask, level, probe.row.seed))
         for level in degrade.LEVELS
     ]
 
@@ -129,11 +124,6 @@ def _stills(scan: Scan) -> list[UnitImage]:
     aside = np.roll(scan.image, 1, axis=1)
     aside[:, 0] = scan.image[:, 0]
     return [*gains, aside]
-
-
-def _read(out: Path, probe: Probe, suffix: str) -> dict[str, Numbers]:
-    paths = {name: out / probe.name / f"{name}{suffix}" for name in degrade.OPERATORS}
-    return {name: _numbers(path) for name, path in paths.items() if path.exists()}
 
 
 def _numbers(path: Path) -> Numbers:

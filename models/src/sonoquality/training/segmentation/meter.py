@@ -13,13 +13,14 @@ from sonoquality.metrics import ulpips_paper
 from sonoquality.metrics.baselines.distances import psnr, ssim
 from sonoquality.networks.distances import lpips_between, lpips_features, ms_ssim
 from sonoquality.networks.segmenter import Segmenter, dice
-from sonoquality.networks.ulpips import Ulpips
+from sonoquality.networks.ulpips import Ulpips, UlpipsRecipe
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.training.segmentation.loop import load_segmenter
 from sonoquality.training.segmentation.pictures import HALF, ORGANS, square
 from sonoquality.training.segmentation.probes import Scan
 
 PLAIN = ("psnr", "ssim", "ms-ssim", "lpips-style", "ulpips-paper")
+POWERS = (1.0, 2.0, 4.0, 8.0)  #: of the mean over tokens: parts are kept for each
 WHITE = 255.0
 
 
@@ -27,22 +28,29 @@ WHITE = 255.0
 class Measured:
     """Distances of n pictures from one scan; higher is further in each."""
 
-    parts: Floats  #: (n, kind of view, tap, term) of robust uLPIPS, before its weights
+    parts: Floats  #: (n, power, kind of view, tap, term) of robust uLPIPS, before its weights
     plain: Floats  #: (n, one of `PLAIN`), or (n, 0) without baselines
 
 
 class Meter:
     """Measures by robust uLPIPS, by the paper's formula on the same encoder, and by baselines."""
 
-    def __init__(self, encoder: VisionTransformer, *, baselines: bool = True) -> None:
-        self.distance = Ulpips(encoder)
+    def __init__(
+        self,
+        encoder: VisionTransformer,
+        recipe: UlpipsRecipe | None = None,
+        *,
+        baselines: bool = True,
+    ) -> None:
+        self.distance = Ulpips(encoder, recipe)
         self._baselines = baselines
 
     @torch.no_grad()
     def measure(self, scan: Scan, pictures: Sequence[UnitImage]) -> Measured:
         """Measure pictures (height, width) that were made of a scan."""
         mask = torch.from_numpy(scan.mask.astype(np.float32))[None, None]
-        parts = self.distance.parts(_batch([scan.image]), _batch(pictures), mask)
+        found = self.distance.differences(_batch([scan.image]), _batch(pictures), mask)
+        parts = torch.stack([self.distance.pooled(found, power) for power in POWERS], dim=1)
         plain = self._plain(scan, pictures) if self._baselines else np.zeros((len(pictures), 0))
         return Measured(parts=parts.double().numpy(), plain=plain)
 

@@ -5,6 +5,7 @@ is the same. PSNR itself can't tell the two apart.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from sonoquality import degrade
 from sonoquality.arrays import Floats, UnitImage
 from sonoquality.metrics.baselines.distances import psnr
-from sonoquality.training.segmentation.ladders import write
+from sonoquality.training.segmentation.ladders import Meters, missing, write
 from sonoquality.training.segmentation.meter import Meter, Outliner, eight_bits
 from sonoquality.training.segmentation.probes import Probe, Scan
 
@@ -29,16 +30,15 @@ NEAR_DB, N_HALVINGS = 0.1, 12
 Progress = Callable[[str, int, int], None]
 
 
-def measure(
-    found: Sequence[Probe], meter: Meter, outliner: Outliner, out: Path, progress: Progress
-) -> None:
-    """Write the matched pairs of every picture with an outline that has no such file yet."""
+def measure(found: Sequence[Probe], meters: Meters, outliner: Outliner, progress: Progress) -> None:
+    """Write the matched pairs of every picture with an outline, where there is no such file yet."""
     with_outline = [probe for probe in found if probe.outline is not None]
     for number, probe in enumerate(with_outline, start=1):
-        path = out / probe.name / FILE
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, _pairs(probe, meter, outliner))
+        wanted = missing(meters, f"{probe.name}/{FILE}")
+        if wanted:
+            made = _make(probe, outliner)
+            for path, meter in wanted.items():
+                write(path, _measured(probe, made, meter))
         progress("pairs of the same PSNR", number, len(with_outline))
 
 
@@ -46,9 +46,9 @@ def read(out: Path, probe: Probe) -> Mapping[str, Floats] | None:
     """Return a picture's pairs, or None where they were not measured.
 
     Returns:
-        `which` (pair, 2): number in `PAIRS` and level; `parts` (pair, 2, kind, tap, term), `plain`
-        (pair, 2, one of `meter.PLAIN`) and `dice` (pair, 2): first the fault at its level, then the
-        matched one; `clean`: Dice of the clean scan; `lost`: pairs that could not be matched.
+        `which` (pair, 2): number in `PAIRS` and level; `parts` (pair, 2, power, kind, tap, term),
+        `plain` (pair, 2, one of `meter.PLAIN`) and `dice` (pair, 2): first the fault at its level,
+        then the matched one; `clean`: Dice of the clean scan; `lost`: how many had no match.
     """
     path = out / probe.name / FILE
     if not path.exists():
@@ -70,7 +70,15 @@ def matched(name: str, scan: Scan, wanted_db: float, seed: int) -> UnitImage | N
     return None
 
 
-def _pairs(probe: Probe, meter: Meter, outliner: Outliner) -> dict[str, Floats]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """The pairs of one picture."""
+
+    pictures: list[UnitImage]  #: fault and match by turns
+    numbers: dict[str, Floats]  #: what is kept of them, but for distances
+
+
+def _make(probe: Probe, outliner: Outliner) -> _Made:
     scan, seed = probe.read(), probe.row.seed
     which, pictures, lost = [], [], 0
     for number, (name, other) in enumerate(PAIRS):
@@ -83,15 +91,23 @@ def _pairs(probe: Probe, meter: Meter, outliner: Outliner) -> dict[str, Floats]:
                 continue
             which.append((number, level))
             pictures += [anchor, partner]
-    clean = outliner.dice(probe.organ, scan, [scan.image])
-    if not which:
-        return {"which": np.zeros((0, 2)), "clean": clean, "lost": np.array(lost)}
-    measured = meter.measure(scan, pictures)
-    return {
-        "which": np.array(which),
-        "parts": measured.parts.reshape(len(which), 2, *measured.parts.shape[1:]),
-        "plain": measured.plain.reshape(len(which), 2, -1),
-        "dice": outliner.dice(probe.organ, scan, pictures).reshape(len(which), 2),
-        "clean": clean,
+    dice = outliner.dice(probe.organ, scan, [scan.image, *pictures])
+    numbers = {
+        "which": np.array(which, np.float64).reshape(-1, 2),
+        "clean": dice[:1],
+        "dice": dice[1:].reshape(-1, 2),
         "lost": np.array(lost),
+    }
+    return _Made(pictures=pictures, numbers=numbers)
+
+
+def _measured(probe: Probe, made: _Made, meter: Meter) -> dict[str, Floats]:
+    if not made.pictures:
+        return made.numbers
+    measured = meter.measure(probe.read(), made.pictures)
+    n_pairs = len(made.pictures) // 2
+    return {
+        **made.numbers,
+        "parts": measured.parts.reshape(n_pairs, 2, *measured.parts.shape[1:]),
+        "plain": measured.plain.reshape(n_pairs, 2, measured.plain.shape[1]),
     }

@@ -18,11 +18,12 @@ from sonoquality.networks.vit import VisionTransformer
 from sonoquality.results import full_reference as kept
 from sonoquality.results.ulpips_ladders import ITSELF, TURNED
 from sonoquality.training.segmentation import ladders, pairs
-from sonoquality.training.segmentation.meter import PLAIN, Meter, Outliner
+from sonoquality.training.segmentation.meter import PLAIN, POWERS, Meter, Outliner
 from sonoquality.training.segmentation.probes import Probe, probes
 
 UNKNOWN = {"clean": np.array(np.nan), "spoiled": np.full(len(degrade.LEVELS), np.nan)}
 EVERY = 10**6
+OUTLINES = "outlines"  #: folder of what outlines are worth, whatever the encoder
 Progress = Callable[[str, int, int], None]
 
 
@@ -37,108 +38,118 @@ class Size:
 
 def measure(
     encoder: VisionTransformer, data: Path, run: Path, size: Size, progress: Progress
-) -> Path:
-    """Measure what is not measured yet under this encoder; returns the folder of its numbers."""
-    out = folder_of(run, encoder)
-    meter, outliner = Meter(encoder), Outliner(run / "segmentation")
-    found = probes(data, "val", size.ladders)
-    ladders.outline(found, size.operators, outliner, out, progress)
-    ladders.measure(found, size.operators, meter, out, progress)
-    pairs.measure(probes(data, "val", size.pairs), meter, outliner, out, progress)
-    return out
+) -> None:
+    """Measure what is not measured yet under this encoder."""
+    meters = {folder_of(run, encoder, UlpipsRecipe()): Meter(encoder)}
+    outliner, found = Outliner(run / "segmentation"), probes(data, "val", size.ladders)
+    ladders.outline(found, size.operators, outliner, run / OUTLINES, progress)
+    ladders.measure(found, size.operators, meters, progress)
+    pairs.measure(probes(data, "val", size.pairs), meters, outliner, progress)
 
 
-def folder_of(run: Path, encoder: VisionTransformer) -> Path:
-    """Return where the numbers of an encoder are kept; those of another lie elsewhere.
+def folder_of(run: Path, encoder: VisionTransformer, recipe: UlpipsRecipe) -> Path:
+    """Return where the numbers of an encoder are kept, measured with what a recipe looks at.
 
-    Weights need no new distances; how tokens are compared and pooled does.
+    Other powers and weights need no new distances, unless something weighed nothing before.
     """
-    recipe, first = UlpipsRecipe(), "measured"
-    if recipe.centred or recipe.power != 1.0:
-        first += f"-{'centred' if recipe.centred else 'plain'}-{recipe.power:g}"
-    return run / f"{first}-{sha256_of(encoder)[:16]}"
+    looks = {
+        "centred": recipe.centred,
+        "tolerant": recipe.tolerant,
+        "structure": recipe.structure > 0,
+        "native": recipe.whole < 1,
+        "whole": recipe.whole > 0,
+    }
+    words = [word for word, here in looks.items() if here]
+    return run / "-".join(["measured", *words, sha256_of(encoder)[:16]])
 
 
 def write(encoder: VisionTransformer, data: Path, run: Path, csvs: Path, command: str) -> None:
     """Write the CSVs of all that is measured, weighed by uLPIPS' recipe."""
-    out, distance = folder_of(run, encoder), Ulpips(encoder)
+    distance = Ulpips(encoder)
+    read = Reading(run / OUTLINES, folder_of(run, encoder, distance.recipe), distance)
     found = probes(data, "val", EVERY)
-    kept.write_rungs(csvs, [row for each in found for row in rungs(each, out, distance)])
-    kept.write_pairs(csvs, [row for each in found for row in _paired(each, out, distance)])
-    kept.write_stills(csvs, [row for each in found for row in _stills(each, out, distance)])
+    kept.write_rungs(csvs, [row for each in found for row in read.rungs(each)])
+    kept.write_pairs(csvs, [row for each in found for row in read.pairs(each)])
+    kept.write_stills(csvs, [row for each in found for row in read.stills(each)])
     kept.write_run(csvs, _facts(encoder, command))
 
 
-def rungs(probe: Probe, out: Path, distance: Ulpips) -> list[kept.Rung]:
-    """Return what was measured of a picture, weighed as the distance says."""
-    outlines, rows = ladders.read_dice(out, probe), []
-    for name, ladder in ladders.read(out, probe).items():
-        dice = outlines.get(name, UNKNOWN)
-        ulpips = _weighed(distance, ladder["parts"])
-        rows += [
-            kept.Rung(
-                picture=probe.name,
-                group=probe.row.group,
-                organ=probe.organ,
-                operator=name,
-                level=level,
-                dice_clean=float(dice["clean"]),
-                dice=float(dice["spoiled"][level - 1]),
-                distances=_named(ulpips[level - 1], ladder["plain"][level - 1]),
+class Reading:
+    """What was measured, pooled and weighed as a distance says."""
+
+    def __init__(self, outlines: Path, measured: Path, distance: Ulpips) -> None:
+        self._outlines, self._measured, self._distance = outlines, measured, distance
+
+    def rungs(self, probe: Probe) -> list[kept.Rung]:
+        """Return a picture's ladders."""
+        outlines, rows = ladders.read(self._outlines, probe), []
+        for name, ladder in ladders.read(self._measured, probe).items():
+            dice = outlines.get(name, UNKNOWN)
+            ulpips = self._weighed(ladder["parts"])
+            rows += [
+                kept.Rung(
+                    picture=probe.name,
+                    group=probe.row.group,
+                    organ=probe.organ,
+                    operator=name,
+                    level=level,
+                    dice_clean=float(dice["clean"]),
+                    dice=float(dice["spoiled"][level - 1]),
+                    distances=_named(ulpips[level - 1], ladder["plain"][level - 1]),
+                )
+                for level in degrade.LEVELS
+            ]
+        return rows
+
+    def pairs(self, probe: Probe) -> list[kept.Pair]:
+        """Return a picture's pairs of one PSNR."""
+        found = pairs.read(self._measured, probe)
+        if found is None or not len(found["which"]):
+            return []
+        ulpips = self._weighed(found["parts"])
+        rows = []
+        for at, (number, level) in enumerate(found["which"].astype(int).tolist()):
+            sides = [_named(ulpips[at, side], found["plain"][at, side]) for side in (0, 1)]
+            fault, other = pairs.PAIRS[number]
+            rows.append(
+                kept.Pair(
+                    picture=probe.name,
+                    group=probe.row.group,
+                    organ=probe.organ,
+                    fault=fault,
+                    level=level,
+                    other=other,
+                    dice_clean=float(found["clean"][0]),
+                    dice=(float(found["dice"][at, 0]), float(found["dice"][at, 1])),
+                    distances={key: (sides[0][key], sides[1][key]) for key in kept.METRICS},
+                )
             )
-            for level in degrade.LEVELS
+        return rows
+
+    def stills(self, probe: Probe) -> list[kept.Still]:
+        """Return how far a picture's distance moves for what should hardly count."""
+        still = ladders.read_still(self._measured, probe)
+        if still is None:
+            return []
+        moved = dict(zip(ladders.INVARIANCES, self._weighed(still["parts"]), strict=True))
+        moved |= dict(zip((ITSELF, TURNED), still["turned"], strict=True))
+        return [
+            kept.Still(picture=probe.name, group=probe.row.group, change=change, ulpips=float(far))
+            for change, far in moved.items()
         ]
-    return rows
 
-
-def _paired(probe: Probe, out: Path, distance: Ulpips) -> list[kept.Pair]:
-    found = pairs.read(out, probe)
-    if found is None or not len(found["which"]):
-        return []
-    ulpips = _weighed(distance, found["parts"])
-    rows = []
-    for at, (number, level) in enumerate(found["which"].astype(int).tolist()):
-        sides = [_named(ulpips[at, side], found["plain"][at, side]) for side in (0, 1)]
-        fault, other = pairs.PAIRS[number]
-        rows.append(
-            kept.Pair(
-                picture=probe.name,
-                group=probe.row.group,
-                organ=probe.organ,
-                fault=fault,
-                level=level,
-                other=other,
-                dice_clean=float(found["clean"][0]),
-                dice=(float(found["dice"][at, 0]), float(found["dice"][at, 1])),
-                distances={key: (sides[0][key], sides[1][key]) for key in kept.METRICS},
-            )
-        )
-    return rows
-
-
-def _stills(probe: Probe, out: Path, distance: Ulpips) -> list[kept.Still]:
-    still = ladders.read_still(out, probe)
-    if still is None:
-        return []
-    moved = dict(zip(ladders.INVARIANCES, _weighed(distance, still["parts"]), strict=True))
-    moved |= dict(zip((ITSELF, TURNED), still["turned"], strict=True))
-    return [
-        kept.Still(picture=probe.name, group=probe.row.group, change=change, ulpips=float(value))
-        for change, value in moved.items()
-    ]
+    def _weighed(self, parts: Floats) -> Floats:
+        """Return uLPIPS (...) of parts (..., power, kind, tap, term)."""
+        chosen = parts[..., POWERS.index(self._distance.recipe.power), :, :, :]
+        flat = torch.from_numpy(chosen.reshape(-1, *chosen.shape[-3:]))
+        found: Floats = self._distance.weighed(flat).numpy().reshape(chosen.shape[:-3])
+        return found
 
 
 def _named(ulpips: float, plain: Sequence[float] | Floats) -> Mapping[str, float]:
     values = [float(value) for value in plain] or [float("nan")] * len(PLAIN)
     named = dict(zip(PLAIN, values, strict=True))
     return {kept.ULPIPS: float(ulpips), **named}
-
-
-def _weighed(distance: Ulpips, parts: Floats) -> Floats:
-    """Return uLPIPS (...) of parts (..., kind, tap, term)."""
-    flat = torch.from_numpy(parts.reshape(-1, *parts.shape[-3:]))
-    found: Floats = distance.weighed(flat).numpy().reshape(parts.shape[:-3])
-    return found
 
 
 def _facts(encoder: VisionTransformer, command: str) -> dict[str, str]:
