@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sonoquality.metrics.reference import image_badness
-from sonoquality.pooling import WARM, area_mean, heat_map, worst_area_mean, worst_box
+from sonoquality.pooling import area_mean, heat_map, worst_area_mean, worst_box
 from sonoquality.preprocess import windows_of, working_image
 
 
@@ -64,19 +64,32 @@ def test_the_worst_box_is_the_warm_rectangle() -> None:
     assert outside[0] >= 285
 
 
+def test_a_scan_hot_all_over_is_its_own_worst_region() -> None:
+    """What is hotter still is a part of it; a cool scan has a region where it is warm."""
+    heat = np.full((280, 280), 0.8, dtype=np.float32)
+    heat[56:112, 56:112] = 1.0
+    scan = np.ones(heat.shape, dtype=np.bool_)
+
+    assert (0, 0, 280, 280) == worst_box(heat, scan)
+    mild = np.where(heat == 1.0, 0.45, 0.0).astype(np.float32)
+    mild[60, 60] = 0.6
+    assert (50, 50, 120, 120) == worst_box(mild, scan)
+
+
 def test_the_worst_box_agrees_with_trying_all() -> None:
     """Every rectangle of cells by its own sum, on random heat."""
-    heat = np.random.default_rng(4).uniform(0.0, 1.0, (28, 20)).astype(np.float32)
+    heat = np.random.default_rng(4).uniform(0.0, 0.8, (28, 20)).astype(np.float32)
     scan = np.ones(heat.shape, dtype=np.bool_)
     found = worst_box(heat, scan)
     assert found is not None
     left, top, right, bottom = found
+    above = heat - heat.mean()
     sums = [
-        (heat[t:b, x:r] - WARM).sum()
+        above[t:b, x:r].sum()
         for t in range(28)
         for b in range(t + 1, 29)
         for x in range(20)
         for r in range(x + 1, 21)
     ]
 
-    assert (heat[top:bottom, left:right] - WARM).sum() == pytest.approx(max(sums), abs=1e-3)
+    assert above[top:bottom, left:right].sum() == pytest.approx(max(sums), abs=1e-3)

@@ -8,7 +8,7 @@ from sonoquality.preprocess import WINDOW, WindowSet, WorkingImage
 
 #: The heat map is gathered on a grid this much coarser than the working image.
 COARSE = 4
-#: Heat above which a cell speaks for being in the worst region.
+#: Less heat than this anywhere, and no region is the worst.
 WARM = 0.5
 #: Cells along the longer side on which the worst region is sought.
 CELLS = 28
@@ -66,17 +66,20 @@ def heat_map(
 
 
 def worst_box(heat: UnitImage, mask: Mask) -> Box | None:
-    """Return the rectangle that holds most heat above `WARM`, in pixels; None if nothing is warm.
+    """Return the rectangle that holds most heat beside the rest; None if nothing is warm.
 
-    Cells in the mask count what they are above `WARM`, below it against the rectangle, so that it
-    is neither a single hot cell nor the whole scan by force.
+    Cells in the mask count what they are above the scan's mean heat (`WARM` at most, so that a scan
+    hot all over is its own worst region), below it against the rectangle: it is neither a single
+    hot cell nor the whole scan by force.
 
     Args:
         heat: (height, width) in [0, 1].
         mask: same shape, True in the scan.
     """
+    if not (heat[mask] > WARM).any():
+        return None
     side = max(1, round(max(heat.shape) / CELLS))
-    cells = _sums(np.where(mask, heat - WARM, 0.0), side)
+    cells = _sums(np.where(mask, heat - min(WARM, float(heat[mask].mean())), 0.0), side)
     best: tuple[float, Box | None] = (0.0, None)
     for top in range(len(cells)):
         columns = np.cumsum(cells[top:], axis=0)

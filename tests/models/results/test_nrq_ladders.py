@@ -98,6 +98,15 @@ def test_false_alarms_are_counted(folder: Path) -> None:
     assert "| SHA | 0% | 100% | high ≤ 10 %: missed |" in said
 
 
+def test_falls_are_beside_what_sources_differ_by(folder: Path) -> None:
+    """The two sources lie 0.1 apart; SHA moves no image by so much, CON all."""
+    said = nrq_alarms.missed_section(folder)
+
+    assert "lie up to 0.1 apart" in said
+    assert "| SHA | 0.50 | 0.000 [0.000, 0.000] | 0% | 94 |" in said
+    assert "| CON | 1.00 | 10.000 [10.000, 10.000] | 100% |" in said
+
+
 def test_a_trial_that_was_not_run_leaves_its_section_out(tmp_path: Path) -> None:
     """As every section of a page does."""
     with pytest.raises(FileNotFoundError):

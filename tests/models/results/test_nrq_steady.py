@@ -58,4 +58,15 @@ def test_boxes_are_judged_at_level_four(tmp_path: Path) -> None:
                 table.writerow([f"i{i}", "a", f"g{i}", "SHA", level, 0.2, iou, 0.6, 0.2])
     said = nrq_steady.box_section(tmp_path)
 
-    assert "| SHA | 11 | 0.500 [0.500, 0.500] | 0.60 | 0.20 | reached |" in said
+    assert "| SHA | 11 | 0.500 [0.500, 0.500] |  | 0.60 | 0.20 | reached |" in said
+
+
+def test_images_that_the_box_was_not_chosen_on_stand_beside(tmp_path: Path) -> None:
+    """Those after the first twenty."""
+    with (tmp_path / nrq_steady.BOXES_CSV).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["image", *KEYS[1:], "area", "iou", "iou_boxes", "by_chance"])
+        for i in range(31):
+            table.writerow([f"i{i}", "a", f"g{i}", "SHA", 4, 0.2, 0.5 if i < 20 else 0.3, 0.6, 0.2])
+
+    assert "| 0.30 | 0.60 | 0.20 | reached |" in nrq_steady.box_section(tmp_path)

@@ -30,11 +30,11 @@ are no sonographers, on both:
 
 - **DEF: found.** A smeared picture is hot all over, as it should be.
 - **CON: mostly found.** Lost contact is hot from the skin down, with a straight edge where it ends.
-  In a real fetal head and an ovary only that edge was hot, the black beside it the coolest part of
-  the picture, and the box missed it.
+  In a real fetal head and an ovary the black itself was cooler than its edge; the box found the one
+  and took the whole picture for the other.
 - **SHA: seen, but badly outlined.** Its edges and the half-dark tissue in it are hot, its black
-  core is not, perhaps because clean images too have black without grain: in fluid, in depth, below
-  bone. The box takes sound tissue beside the shadow, or misses it.
+  core less, perhaps because clean images too have black without grain: in fluid, in depth, below
+  bone. The box takes sound tissue beside the shadow with it, or (a fetal head) misses it.
 - **HAZ: depends.** In real lung and muscle the veil is hot and what lies below it is not; in a real
   fetal head and ovary all is hot; in phantoms and a real liver hardly anything is.
 - **REV, SLB: hardly seen.** Repeats in fluid (a fetal head, a cyst) are warm. Those between the

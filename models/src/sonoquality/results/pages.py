@@ -61,6 +61,7 @@ Every number below is read from a CSV in `csv/`, by
             nrq_ladders.refit_section,
             nrq_graded.graded_section,
             nrq_alarms.alarm_section,
+            nrq_alarms.missed_section,
             nrq_alarms.int8_section,
             nrq_steady.steady_section,
             nrq_steady.box_section,
