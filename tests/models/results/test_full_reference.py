@@ -75,9 +75,23 @@ def test_steps_are_counted_by_their_order(tmp_path: Path) -> None:
     assert "| uLPIPS | 1.000 [1.000, 1.000] | 1.000 [1.000, 1.000] |" in page
     assert "| PSNR | 0.000 [0.000, 0.000] | 0.000 [0.000, 0.000] |" in page
     assert "each under 20 operators" in page
+    assert "rises along every ladder: reached." in page
     assert "| +3 dB | 0.0010 | 0.3% | reached |" in page
     assert "| -3 dB | 0.9000 | 233.8% | **missed** |" in page
     assert "- measured: 2026-01-02" in page
+
+
+def test_a_ladder_that_falls_is_named(tmp_path: Path) -> None:
+    """One picture's uLPIPS falls from level 3 of one operator."""
+    rows = [
+        replace(r, distances={**r.distances, PERFECT: -1.0})
+        if (r.picture, r.operator, r.level) == ("aul_liver-1", "DYR", 4)
+        else r
+        for r in rungs(2)
+    ]
+    page = ulpips_ladders.section(written(tmp_path, rows))
+
+    assert "rises along every ladder: **missed** on DYR." in page
 
 
 def test_a_ladder_not_measured_counts_neither_way(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ operators that count (without ANN and ZOM); intervals: 95 %, bootstrap over grou
 
 {_means(climbs)}
 
+{_verdict(climbs)}
+
 Share of steps in order by operator, and of perfect ladders by uLPIPS:
 
 {_operators(climbs)}
@@ -100,6 +102,17 @@ def _means(climbs: Climbs) -> str:
         ]
         lines.append([name, *found])
     return table(["distance", "steps in order", "perfect ladders"], lines)
+
+
+def _verdict(climbs: Climbs) -> str:
+    """Say whether uLPIPS rises with every level, and where it doesn't."""
+    fallen = [
+        name
+        for name in degrade.LADDER
+        if mean_of_known(np.array(climbs.shares(ULPIPS, [name]))) < 1.0
+    ]
+    found = "reached" if not fallen else f"**missed** on {', '.join(fallen)}"
+    return f"Asked for: that uLPIPS rises along every ladder: {found}."
 
 
 def _operators(climbs: Climbs) -> str:
