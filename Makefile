@@ -106,7 +106,7 @@ trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts 
 	  --out $(CSV)/nrq-variations-model.csv
 	@$(BIN)/sonoquality try boxes --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-boxes.csv
 	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --as-they-are --out $(CSV)/nrq-organs-clean.csv
-	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 4 --out $(CSV)/nrq-organs-ladders.csv
+	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-organs-ladders.csv
 	@$(BIN)/sonoquality evaluate pages --out docs/results
 
 ablations: $(VENV)/.train ## train short encoders alike but for one loss or source, and compare them (hours; resumes); writes docs/results
