@@ -75,6 +75,7 @@ def test_the_example_ends_in_a_table_and_a_picture(tmp_path: Path, weights: Path
     made = [row for row in rows if row["method"] != "truth"]
     assert all(float(row["psnr_db"]) > 20 and 0 < float(row["ssim"]) < 1 for row in made)
     assert all(100.0 == float(row["psnr_db"]) for row in truths)
+    assert all(0.0 < float(row["grid"]) < 2.0 for row in rows)
     assert all(0.0 == float(row[key]) for row in truths for key in ("ulpips", "lpips_style"))
     with Image.open(tmp_path / "docs/images/restoration.png") as sheet:
         assert (5 * 228, 4 * 243) == sheet.size
@@ -150,3 +151,34 @@ def test_the_kept_recipe_is_the_default() -> None:
     from sonoquality.training.restoration.config import RestorationConfig, read_config
 
     assert RestorationConfig() == read_config(ROOT / "models/recipes/restoration.toml")
+
+
+def test_a_flat_picture_stays_flat() -> None:
+    """Whatever was learned draws no grid: pixels out of channels would, each with its own bias."""
+    import torch
+
+    from sonoquality.networks.restorer import Restorer
+
+    torch.manual_seed(0)
+    restorer = Restorer(4, 8, 1)
+    for parameter in restorer.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    with torch.no_grad():
+        made = restorer(torch.full((1, 1, 12, 10), 0.5))
+
+    assert (1, 1, 48, 40) == made.shape
+    assert made.std().item() < 1e-5
+
+
+def test_a_grid_is_seen_and_speckle_is_none() -> None:
+    """One px in sixteen brighter by 0.1: 25.5 greys times the root of 15 / 256."""
+    from sonoquality.training.restoration.compare import grid
+
+    plain = np.full((64, 48), 0.5, np.float32)
+    dotted = plain.copy()
+    dotted[::4, ::4] += 0.1
+    bright = plain.copy()
+    bright[:32] = 0.9
+
+    assert 25.5 * np.sqrt(15) / 16 == pytest.approx(grid(dotted, 4), rel=1e-5)
+    assert 0.0 == grid(plain, 4) == grid(bright, 4)

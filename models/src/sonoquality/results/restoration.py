@@ -17,6 +17,7 @@ COLUMNS = {
     "lpips_style": "LPIPS-style, lower is nearer",
     "ulpips": "uLPIPS, lower is nearer",
     "gradient_kept": "gradient kept, 1 is all",
+    "grid": "grid in grey levels, 0 is none",
     "dice": "Dice of the outline",
 }
 
@@ -36,6 +37,7 @@ class Restored:
     lpips_style: float
     ulpips: float
     gradient_kept: float  #: mean gradient at 2 px, as a share of the true picture's
+    grid: float  #: spread of the mean greys by place in the blocks that one small pixel became
     dice: float  #: of the network that outlines the organ; NaN without an outline
 
 
@@ -69,12 +71,20 @@ def section(folder: Path) -> str:
 Small networks, alike but for their loss, enlarge pictures fourfold after {rows[0].n_steps} steps on
 the same crops (`models/recipes/restoration.toml`). Measured on {n_pictures} whole scans of
 {n_groups} groups that they never saw. A network is judged by its own loss in one of the columns:
-SSIM's in SSIM, uLPIPS's in uLPIPS. Dice: what the networks that outline organs make of the restored
-picture, where there is an outline. Intervals: 95 %, bootstrap over groups.
+SSIM's in SSIM, uLPIPS's, which has a share of L1, in uLPIPS. Dice: what the networks that outline
+organs make of the restored picture, where there is an outline. Intervals: 95 %, bootstrap over
+groups.
 
 {table(["learned by", *COLUMNS.values()], lines)}
 
 ![Phantoms: enlarged, restored by each network, and the truth](../images/{PICTURE})
+
+Seen in the picture: what learned by uLPIPS is the sharpest, and draws strokes across that the truth
+doesn't have. The example is short: it shows that uLPIPS can be trained with, not which loss is
+best, and what learned by another loss may be nearer even by uLPIPS. An earlier network, which made
+its pixels out of channels, drew a checkerboard when it learned by uLPIPS; these enlarge first, and
+the column on the grid says what is left of it: the spread of mean greys by place in the blocks of
+pixels that one small pixel became.
 
 Trained by `sonoquality train restoration`, measured by `sonoquality evaluate restoration`; every
 number: `csv/{CSV}`."""

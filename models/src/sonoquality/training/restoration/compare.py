@@ -26,7 +26,7 @@ BICUBIC, TRUTH = "bicubic", "truth"
 PER_SOURCE = 12
 """Validation pictures of each organ that the comparison is made on; of others a third."""
 GAP_PX, TITLE_PX = 4, 15
-GROUND, INK = 48, 255
+GROUND, INK, WHITE = 48, 255, 255.0
 
 
 @torch.no_grad()
@@ -68,6 +68,7 @@ def measure(
                 scan,
                 made=(method, picture, dice[method]),
                 distance=distance,
+                factor=factor,
                 n_steps=n_steps,
             )
             for method, picture in pictures.items()
@@ -97,6 +98,7 @@ def _measured(
     *,
     made: tuple[str, UnitImage, float],
     distance: Ulpips,
+    factor: int,
     n_steps: int,
 ) -> Restored:
     """Measure a picture, made by a method and worth a Dice."""
@@ -117,8 +119,16 @@ def _measured(
         lpips_style=lpips_style(truth, picture, mask),
         ulpips=float(distance(*tensors, counts)[0]),
         gradient_kept=gradients[0] / max(gradients[1], 1e-9),
+        grid=grid(picture, factor),
         dice=dice,
     )
+
+
+def grid(picture: UnitImage, factor: int) -> float:
+    """Return how far the mean greys differ by place in blocks of factor x factor px, of 255."""
+    height, width = picture.shape
+    blocks = picture.reshape(height // factor, factor, width // factor, factor)
+    return WHITE * float(blocks.mean(axis=(0, 2)).std())
 
 
 @torch.no_grad()
