@@ -72,6 +72,8 @@ def thumbnail(picture: Grey, screen_side: int = 800) -> Grey:
         frames=picture[None],
         scan_mask=scan,
         overlay_mask=np.zeros_like(scan),
+        ink_mask=np.zeros_like(np.zeros_like(scan)),
+        hidden_mask=np.zeros_like(np.zeros_like(scan)),
         frame_numbers=(1,),
         n_total=1,
         region=Region(x=0, y=0, width=width, height=height),

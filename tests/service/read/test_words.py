@@ -82,7 +82,7 @@ def test_a_white_name_over_bright_speckle_is_masked(size: int) -> None:
 @pytest.mark.parametrize("ground", GROUNDS)
 def test_echoes_are_no_words(ground: str) -> None:
     """Speckle has no stems of one grey on one base line."""
-    assert not find_words(GROUNDS[ground](), SHAPE[1]).any()
+    assert not find_words(GROUNDS[ground](), SHAPE[1]).boxes.any()
 
 
 def test_words_are_looked_for_in_time() -> None:

@@ -13,13 +13,13 @@ from sonogate.read import scan
 from sonogate.read.colour import luma_of
 from sonogate.read.frames import read_frames
 from sonogate.read.header import open_object
+from sonogate.score import scorer as scorers
 from sonogate.score.scorer import ModelScorer
 from sonogate.settings import ScoringSettings
 from sonogate.testing import make_instance
 from sonoquality.golden import QUALITY_TOLERANCE, Phantom
 from sonoquality.metrics import manifold as manifolds
 from sonoquality.metrics import reference
-from sonoquality.model import FrameQuality, QualityModel
 from sonoquality.zoo import PARENT_FILE, default_zoo
 
 SHIPPED = default_zoo() / "dct-manifold" / "1.0.0"
@@ -28,8 +28,8 @@ HEIGHT, WIDTH = 336, 448
 TINT = np.array([0.05, 0.35, 1.0])
 #: BT.601.
 LUMINANCE = np.array([0.299, 0.587, 0.114])
-#: Pixels beside a drawn line that the gate masks with it.
-BESIDE = 2
+#: Pixels beside a drawn line that the gate fills with it.
+BESIDE = 1
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -58,12 +58,15 @@ def screen() -> Picture:
 def expected_quality(scorer: ModelScorer) -> float:
     """Compute the quality in plain numpy from what was drawn, with nothing of the gate."""
     luma = np.round(screen() @ LUMINANCE).astype(np.uint8)
-    overlay = np.zeros(luma.shape, dtype=np.bool_)
+    ink = np.zeros(luma.shape, dtype=np.bool_)
     for row, column in np.argwhere(drawn()):
-        overlay[row - BESIDE : row + BESIDE + 1, column - BESIDE : column + BESIDE + 1] = True
+        ink[row - BESIDE : row + BESIDE + 1, column - BESIDE : column + BESIDE + 1] = True
+    for row in range(HEIGHT):
+        seen, hidden = np.flatnonzero(~ink[row]), np.flatnonzero(ink[row])
+        luma[row, hidden] = np.round(np.interp(hidden, seen, luma[row, seen]))
     window, block = manifolds.load(SHIPPED / PARENT_FILE, "window", "block")
     everywhere = np.ones(luma.shape, dtype=np.bool_)
-    found = reference.score(luma, everywhere, overlay, (window, block), scorer.model.card)
+    found = reference.score(luma, everywhere, ~everywhere, (window, block), scorer.model.card)
     return found["quality"]
 
 
@@ -108,16 +111,9 @@ def direction_swapped(scorer: ModelScorer, _: pytest.MonkeyPatch) -> ModelScorer
     return replace(scorer, model=replace(scorer.model, card=replace(card, scale=scale)))
 
 
-def mask_skipped(scorer: ModelScorer, patch: pytest.MonkeyPatch) -> ModelScorer:
-    """Hand no overlay mask to the model."""
-    score = QualityModel.score
-
-    def without_overlay(
-        model: QualityModel, frames: Picture, scan_mask: Mask, _overlay: Mask
-    ) -> list[FrameQuality]:
-        return score(model, frames, scan_mask)
-
-    patch.setattr(QualityModel, "score", without_overlay)
+def ink_left(scorer: ModelScorer, patch: pytest.MonkeyPatch) -> ModelScorer:
+    """Hand the model what is drawn over the echoes."""
+    patch.setattr(scorers, "scored", lambda stack: stack.frames)
     return scorer
 
 
@@ -132,7 +128,7 @@ def channels_swapped(scorer: ModelScorer, patch: pytest.MonkeyPatch) -> ModelSco
 
 
 @pytest.mark.calibration
-@pytest.mark.parametrize("mutate", [direction_swapped, mask_skipped, channels_swapped])
+@pytest.mark.parametrize("mutate", [direction_swapped, ink_left, channels_swapped])
 def test_a_seeded_mutation_of_the_gates_path_is_caught(
     mutate: Mutation, golden_object: Path, scorer: ModelScorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

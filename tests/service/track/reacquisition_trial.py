@@ -73,6 +73,8 @@ def fingerprint_of(grey: Grey) -> bytes | None:
         frames=grey[None],
         scan_mask=mask,
         overlay_mask=np.zeros_like(mask),
+        ink_mask=np.zeros_like(mask),
+        hidden_mask=np.zeros_like(mask),
         frame_numbers=(1,),
         n_total=1,
         region=Region(x=0, y=0, width=grey.shape[1], height=grey.shape[0]),

@@ -25,6 +25,8 @@ class FrameStack:
     frames: NDArray[np.uint8]  #: (frame, height, width) luminance, full range, MONOCHROME1 inverted
     scan_mask: NDArray[np.bool_]  #: (height, width); True where tissue echoes may be
     overlay_mask: NDArray[np.bool_]  #: (height, width); True on text, calipers, bars, ECG, logos
+    ink_mask: NDArray[np.bool_]  #: (height, width); its thin strokes, filled before scoring
+    hidden_mask: NDArray[np.bool_]  #: (height, width); its broad parts, left out of the score
     frame_numbers: tuple[int, ...]  #: DICOM frame numbers, from 1, of the rows of `frames`
     n_total: int  #: frames in the instance
     region: Region  #: where the crop lies in the stored frame

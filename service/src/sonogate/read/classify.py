@@ -48,6 +48,8 @@ LEAST_GREY_OF_FLOW = 1.0
 LIT = 16
 #: Letters on a picture without a sector that make it a page of text.
 PAGE_GLYPHS = 40
+#: But not where more of the picture than this has echoes: a cropped scan, full of labels.
+MOST_ROUGH = 0.3
 #: Share of one single bright grey that no scan has: the paper of a report page.
 PAPER_SHARE = 0.4
 #: Share of one single colour, give or take compression, that no scan leaves room for.
@@ -118,8 +120,15 @@ def check_page(
     """
     counts = np.bincount(luma.ravel(), minlength=256)
     paper = int(counts[64:].max()) > PAPER_SHARE * luma.size or _is_coloured_paper(picture)
-    if paper or (not sector_found and overlay.n_letters >= PAGE_GLYPHS):
+    is_written = not sector_found and overlay.n_letters >= PAGE_GLYPHS
+    if paper or (is_written and _rough_share(luma, overlay) < MOST_ROUGH):
         raise NotApplicableError("report_page")
+
+
+def _rough_share(luma: NDArray[np.uint8], overlay: Overlay) -> float:
+    """Return which part of the picture is lit beside the text and changes from pixel to pixel."""
+    changes = luma[:, 1:] != luma[:, :-1]
+    return float((changes & (luma > LIT)[:, 1:] & ~overlay.mask[:, 1:]).mean())
 
 
 def _is_coloured_paper(picture: NDArray[np.uint8]) -> bool:

@@ -4,13 +4,14 @@ Saturated colour (flow, bars, coloured text) is told by its chroma; white letter
 and bars by their form.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sonogate.read.marks import find_bars, find_crosses
 from sonogate.read.morphology import dilate, holes, opened, touching, without_small
+from sonogate.read.plates import find_plates
 from sonogate.read.rules import find_boxes
 from sonogate.read.strokes import find_strokes
 from sonogate.read.words import find_words
@@ -26,6 +27,8 @@ LEAST_COLOUR_PIXELS = 12
 LEAST_BOX = 0.01
 #: Width of its outline, with the black beside it.
 BOX_LINE = 4
+#: On a screen of this side the half-light rim of a stroke is two pixels wide.
+WIDE_RIM = 900
 #: Lit pixels of one hue beyond this share are a tinted grey map, not flow.
 TINT_SHARE = 0.6
 TINT_SPREAD = 10.0
@@ -36,6 +39,8 @@ class Overlay:
     """What was found; every mask is (height, width)."""
 
     mask: Mask  #: everything that is not echo
+    ink: Mask  #: the thin part of it: strokes of letters, marks and outlines, with their rims
+    broad: Mask  #: the part that hides echoes: colour, bars
     flow: Mask  #: colour Doppler or another filled colour
     colour_boxes: Mask  #: flow, and what coloured outlines enclose: part of the scan
     crosses: Mask  #: measurement marks, anywhere on the screen
@@ -45,18 +50,27 @@ class Overlay:
     def no_evidence(self) -> Mask:
         """What tells nothing of where the scan lies."""
         kept = dilate(self.colour_boxes, BOX_LINE)
-        plain: Mask = self.mask & ~kept
+        plain: Mask = (dilate(self.ink, 2) | self.broad) & ~kept
         return plain
 
     def with_furniture(self, found: Mask) -> "Overlay":
         """Return the same with one more part that is not echo, whatever was seen in it."""
-        return Overlay(
+        return replace(
+            self,
             mask=self.mask | found,
+            ink=self.ink & ~found,
+            broad=self.broad | found,
             flow=self.flow & ~found,
             colour_boxes=self.colour_boxes & ~found,
             crosses=self.crosses & ~found,
-            n_letters=self.n_letters,
         )
+
+    def with_strokes(self, found: Mask) -> "Overlay":
+        """Return the same with more thin strokes."""
+        if not found.any():
+            return self
+        around = dilate(found, 1)
+        return replace(self, mask=self.mask | around, ink=self.ink | (around & ~self.broad))
 
 
 def coloured(picture: NDArray[np.uint8]) -> Mask:
@@ -106,10 +120,15 @@ def find_overlay(luma: Luma, first: Luma, colour: Mask, screen_side: int) -> Ove
     flow = _filled(colour)
     strokes, n_letters = find_strokes(luma, near_colour, screen_side)
     crosses = find_crosses(first, colour, screen_side)
-    mask = dilate(strokes | crosses | find_boxes(luma, screen_side), 2)
-    mask |= near_colour | find_bars(luma, screen_side) | find_words(luma, screen_side)
+    lines = strokes | crosses | find_boxes(luma, screen_side)
+    words = find_words(luma, screen_side)
+    rim = 1 if screen_side < WIDE_RIM else 2
+    ink = dilate(lines | words.ink, rim) | near_colour
+    broad = _thick(flow) | find_bars(luma, screen_side) | find_plates(luma, ink, words.lines)
     return Overlay(
-        mask=mask,
+        mask=dilate(lines, 2) | near_colour | broad | ink | words.boxes,
+        ink=ink & ~broad,
+        broad=broad,
         flow=flow,
         colour_boxes=flow | _enclosed(near_colour),
         crosses=crosses,
@@ -123,6 +142,13 @@ def _enclosed(outlines: Mask) -> Mask:
         return outlines
     least = max(LEAST_COLOUR_PIXELS, int(LEAST_BOX * outlines.size))
     return dilate(without_small(holes(outlines), least), BOX_LINE)
+
+
+def _thick(flow: Mask) -> Mask:
+    """Return flow without the lines that touch it: the outline of its box."""
+    if not flow.any():
+        return flow
+    return dilate(flow & dilate(opened(flow, 2), 3), 1)
 
 
 def _filled(colour: Mask) -> Mask:

@@ -9,11 +9,13 @@ from PIL import Image
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
+from sonogate.read.arcs import find_curved_boxes
 from sonogate.read.classify import check_colour, check_page, check_size, check_trace
 from sonogate.read.colour import Picture, luma_of
 from sonogate.read.overlay import Overlay, coloured, find_overlay
 from sonogate.read.sector import find_sector
 from sonogate.read.traces import find_trace
+from sonoquality.fill import echoes_below
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -21,6 +23,8 @@ Mask = NDArray[np.bool_]
 
 #: Pictures are reduced by two until their longer side would fall below this.
 LEAST_ANALYSIS_SIDE = 896
+#: Grey on both sides of an overlay above which the scan goes on below it.
+LEAST_ECHO = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +85,16 @@ def assemble(
     by = _analysis_reduction(frames.shape[1:])
     first = pictures[0][::by, ::by]
     seen = _see(_reduced(frames, by), colour[::by, ::by], first, scene.reduced(scene.reduce * by))
+    scan, overlay, ink, hidden = (
+        _enlarged(mask, by, frames.shape[1:])
+        for mask in (seen.scan, seen.overlay, seen.ink, seen.hidden)
+    )
     return FrameStack(
         frames=frames,
-        scan_mask=_enlarged(seen.scan, by, frames.shape[1:]),
-        overlay_mask=_enlarged(seen.overlay, by, frames.shape[1:]),
+        scan_mask=scan,
+        overlay_mask=overlay,
+        ink_mask=ink,
+        hidden_mask=hidden,
         frame_numbers=frame_numbers,
         n_total=n_total,
         region=scene.crop,
@@ -98,12 +108,15 @@ def assemble(
 class _Seen:
     scan: Mask
     overlay: Mask
+    ink: Mask
+    hidden: Mask
     has_calipers: bool
 
 
 def _see(frames: NDArray[np.uint8], colour: Mask, first: Picture, scene: Scene) -> _Seen:
     """Find scan and furniture, and refuse what is no B-mode image."""
-    overlay = find_overlay(frames.min(axis=0), frames[0], colour, scene.screen_side)
+    still = frames.min(axis=0)
+    overlay = find_overlay(still, frames[0], colour, scene.screen_side)
     brightest = frames.max(axis=0)
     trace = None if scene.images else find_trace(frames[0], first)
     if trace is not None:
@@ -115,9 +128,13 @@ def _see(frames: NDArray[np.uint8], colour: Mask, first: Picture, scene: Scene) 
     if not scene.images:
         check_page(brightest, first, overlay, sector_found=not mask.all())
     check_colour(brightest, mask, overlay)
+    boxes = find_curved_boxes(still, mask, overlay.flow, scene.screen_side)
+    overlay = overlay.with_strokes(boxes)
     return _Seen(
         scan=mask,
         overlay=_with_furniture(overlay.mask, scene),
+        ink=overlay.ink,
+        hidden=_with_furniture(overlay.broad, scene),
         has_calipers=bool((overlay.crosses & mask).any()),
     )
 
@@ -146,8 +163,9 @@ def _enlarged(mask: Mask, by: int, shape: tuple[int, ...]) -> Mask:
 
 def _scan(luma: Luma, overlay: Overlay, scene: Scene) -> Mask:
     """Find the scan in each declared image, or in the whole frame. A colour box is part of it."""
+    luma = echoes_below(luma, overlay.no_evidence)
     evidence = np.where(overlay.colour_boxes, np.uint8(255), luma)
-    no_evidence = overlay.no_evidence
+    no_evidence = overlay.no_evidence & (luma <= LEAST_ECHO)
     if not scene.images:
         return find_sector(evidence, no_evidence, declared=False)
     mask = np.zeros(luma.shape, dtype=np.bool_)

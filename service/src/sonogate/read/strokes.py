@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from sonogate.read.dots import in_chains
 from sonogate.read.morphology import Labels, closed, dilate, label, select, sizes, without_small
 
 Luma = NDArray[np.uint8]
@@ -40,7 +41,7 @@ def find_strokes(luma: Luma, colour: Mask, screen_side: int) -> tuple[Mask, int]
     form = _Form(luma, labels, n_parts)
     letter_side = max(24, screen_side // 24)
     letters = form.letters(letter_side)
-    kept: Mask = (letters | form.lines())[labels]
+    kept: Mask = (letters | form.lines() | form.dotted(screen_side))[labels]
     coloured_letters = colour & ~without_small(colour, letter_side**2 // 2)
     words = _rest_of_words(luma, letters[labels] | coloured_letters, screen_side)
     return kept | words, int(letters.sum())
@@ -77,7 +78,7 @@ class _Form:
         np.maximum.at(self.peak, number, value)
         near_peak = value >= self.peak[number] - ONE_LEVEL
         self.level_share = np.bincount(number, near_peak, self._n) / np.maximum(self.size, 1)
-        self.height, self.width = self._boxes(labels)
+        self.height, self.width, self.middle = self._boxes(labels)
 
     def _moments(
         self, luma: Luma, labels: Labels
@@ -89,11 +90,16 @@ class _Form:
         square = np.bincount(number, value * value, self._n) / count
         return mean, np.sqrt(np.maximum(square - mean * mean, 0.0))
 
-    def _boxes(self, labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        boxes = ndimage.find_objects(labels)
-        height = np.array([0, *(box[0].stop - box[0].start for box in boxes)])
-        width = np.array([0, *(box[1].stop - box[1].start for box in boxes)])
-        return height, width
+    def _boxes(
+        self, labels: Labels
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return heights and widths, and the middles as (part, 2) row and column."""
+        found = [
+            (b[0].start, b[0].stop, b[1].start, b[1].stop) for b in ndimage.find_objects(labels)
+        ]
+        top, bottom, left, right = np.array([(0, 0, 0, 0), *found], dtype=np.int64).T
+        middle = np.stack([top + bottom - 1, left + right - 1], axis=1) / 2
+        return bottom - top, right - left, middle
 
     def letters(self, letter_side: int) -> Mask:
         """Small strokes on the even black of the screen."""
@@ -117,4 +123,15 @@ class _Form:
             & self.is_alone
         )
         found[0] = False
+        return found
+
+    def dotted(self, screen_side: int) -> Mask:
+        """White dots that stand in a row at even distances, as between two calipers."""
+        widest = max(3, screen_side // 250)
+        small = np.maximum(self.height, self.width) <= widest
+        is_dot = small & (self.peak > WHITE) & (self.mean - self.ground > STROKE_CONTRAST)
+        is_dot[0] = False
+        number = np.flatnonzero(is_dot)
+        found = np.zeros(self._n, dtype=np.bool_)
+        found[number[in_chains(self.middle[number], screen_side)]] = True
         return found

@@ -6,6 +6,7 @@ together the whole box of the row is taken, as no letter of a name may stay legi
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ DARKEST = 135
 CELL, GAP = 4, 3
 #: Text has at least so many stems in a row, of grey levels no further from one another than this.
 LEAST_STEMS, ALIKE = 4, 10
+#: What differs from the letters' grey by at most so many levels is their ink.
+INK = 40
 #: At least so many, and this part of all, stand on one base line.
 LEAST_FEET, ON_LINE = 3, 0.25
 #: So many greys are looked at, each of which has at least so many stems.
@@ -37,24 +40,39 @@ TALLEST = 16
 MARGIN = 24
 
 
-def find_words(luma: Luma, screen_side: int) -> Mask:
-    """Return the boxes of lines of text.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was found; both are (height, width)."""
+
+    boxes: Mask  #: around lines of text: no letter stands outside
+    ink: Mask  #: in them, what has the letters' grey
+    lines: list[Box]  #: the boxes one by one
+
+
+def find_words(luma: Luma, screen_side: int) -> Words:
+    """Find lines of text.
 
     Args:
         luma: (height, width).
         screen_side: longer side of the whole frame, by which letters are scaled.
     """
-    found = np.zeros(luma.shape, dtype=np.bool_)
+    nowhere = np.zeros(luma.shape, dtype=np.bool_)
+    found = Words(nowhere.copy(), nowhere.copy(), [])
     greys, stems = find_stems(luma)
     tallest = max(32, screen_side // TALLEST)
     for grey in _common(greys):
         near = np.abs(greys - grey) <= ALIKE
         rows, columns = stems[0][near], stems[1][near]
         boxes = _rows(_cells(rows, columns, luma.shape), tallest)
-        of_grey = _drawn(rows, columns, luma.shape) if boxes else found
+        if not boxes:
+            continue
+        of_grey = _drawn(rows, columns, luma.shape)
         for box in boxes:
             if _is_text(of_grey[box]):
-                found[_grown(*box, of_grey, screen_side // MARGIN)] = True
+                line = _grown(*box, of_grey, screen_side // MARGIN)
+                found.lines.append(line)
+                found.boxes[line] = True
+                found.ink[line] |= np.abs(luma[line].astype(np.int16) - grey) <= INK
     return found
 
 

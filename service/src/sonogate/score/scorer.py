@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.job import Greeting
@@ -12,6 +13,7 @@ from sonogate.errors import ModelError
 from sonogate.settings import ScoringSettings
 from sonoquality.attributes import AttributeMeasure, measure
 from sonoquality.card import ModelCardError
+from sonoquality.fill import without_ink
 from sonoquality.model import FrameQuality, QualityModel
 from sonoquality.zoo import default_zoo
 
@@ -60,7 +62,7 @@ class ModelScorer:
 
     def score(self, stack: FrameStack) -> ScoredStack:
         """Score every frame of the stack; attributes are located in pixels of the stored frame."""
-        qualities = self.model.score(stack.frames, stack.scan_mask, stack.overlay_mask)
+        qualities = self.model.score(scored(stack), stack.scan_mask, stack.hidden_mask)
         frames = tuple(
             self._frame_score(stack, row, quality) for row, quality in enumerate(qualities)
         )
@@ -85,6 +87,11 @@ class ModelScorer:
             scores=quality.scores,
             attributes={code: to_attribute(found, stack) for code, found in measures.items()},
         )
+
+
+def scored(stack: FrameStack) -> NDArray[np.uint8]:
+    """Return the frames (frame, height, width) without what is drawn over them in thin strokes."""
+    return without_ink(stack.frames, stack.ink_mask, ~stack.hidden_mask, stack.scan_mask)
 
 
 def to_attribute(found: AttributeMeasure, stack: FrameStack) -> Attribute:
