@@ -70,9 +70,9 @@ def _seen(level: "_Lines", upright: "_Lines", sides: Sides) -> float:
     greys = [each.greys(at, ends) for each, at, ends in lines]
     drawn = np.concatenate(greys)
     grey = int(np.median(drawn[drawn > 0])) if (drawn > 0).any() else 0
-    shares = [float((np.abs(line - grey) <= ONE_GREY).mean()) for line in greys]
-    goes_on = [each.goes_on(at, ends, grey) for each, at, ends in lines]
-    if min(shares) < SEEN or max(goes_on) > STILL_SEEN:
+    if any((np.abs(line - grey) <= ONE_GREY).mean() < SEEN for line in greys):
+        return 0.0
+    if any(each.goes_on(at, ends, grey) > STILL_SEEN for each, at, ends in lines):
         return 0.0
     return float((np.abs(drawn - grey) <= ONE_GREY).mean())
 
