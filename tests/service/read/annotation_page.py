@@ -52,8 +52,8 @@ LIMITS = """
 ## What it does not do
 
 - The mark holds at levels where the table says so, in the median; single images move further.
-- What was tried was looked at on 20 of the 40 images. On the 20 others the median moves are 0.3, 0.3,
-  0.3, 1.1 and 2.1 points.
+- What was tried was looked at on 20 of the 40 images. On the 20 others the median moves are 0.3,
+  0.3, 0.3, 1.1 and 2.1 points.
 - What is guessed is not seen: a lesion below a word is neither there nor missed.
 - Text darker than grey 135 and writing by hand are not taken off.
 - The operator draws white letters of one font without rims. Real screens are softer: of 86 real
