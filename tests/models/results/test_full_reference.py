@@ -184,6 +184,8 @@ def test_the_weights_that_are_kept_stand_in_bold(tmp_path: Path) -> None:
             gain=0.01,
             aside=0.2,
             kept=here,
+            measured="2026-01-02",
+            command="sonoquality evaluate ulpips-weights --ladders 3",
             dice={"liver": 0.25, "ovary": 0.75},
         )
         for name, here in (("noted", False), ("token alone", True))
@@ -193,6 +195,7 @@ def test_the_weights_that_are_kept_stand_in_bold(tmp_path: Path) -> None:
     assert rows == ulpips_choice.read_csv(tmp_path)
     line = "| **token alone** | 0.500 | 0.250 | 0.750 | 0.500 | 0.75 | 1.0% | 20.0% |"
     assert line in ulpips_choice.section(tmp_path)
+    assert "on 2026-01-02 by `sonoquality evaluate" in ulpips_choice.section(tmp_path)
 
 
 def test_a_page_without_dice_leaves_the_section_out(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ class Tried:
     gain: float  #: distance for 3 dB, as a share of that at level 3
     aside: float  #: the same for 1 px
     kept: bool
+    measured: str  #: the day
+    command: str
     dice: Mapping[str, float]  #: by organ: rank correlation within pictures with the loss of Dice
 
     @property
@@ -86,4 +88,4 @@ smaller powers rank the loss of Dice better, and tell fewer pairs apart.
 - *tolerant*: a gain of up to 3 dB and a move of one px are taken out first, where they explain
   nearly all that is different. A fault that does more than that is compared as it is.
 
-Measured by `sonoquality evaluate ulpips-weights`; `csv/{CSV}`."""
+Measured on {rows[0].measured} by `{rows[0].command}`; `csv/{CSV}`."""

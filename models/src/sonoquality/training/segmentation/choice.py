@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ CENTRED = replace(PLAIN, centred=True)
 TOLERANT = replace(CENTRED, tolerant=True)
 #: What is measured; every candidate is one of these with other powers and weights.
 LOOKS = (NOTED, CENTRED, replace(TOLERANT, whole=0.5))
+COMMAND = "sonoquality evaluate ulpips-weights"
 Progress = Callable[[str, int, int], None]
 
 
@@ -76,7 +78,8 @@ def measure(
     for name, recipe in candidates(len(encoder.profile.taps)).items():
         folder = folder_of(run, encoder, _look(recipe))
         read = Reading(run / OUTLINES, folder, Ulpips(encoder, recipe))
-        tried.append(_tried(name, found, read, kept=recipe == UlpipsRecipe()))
+        kept = recipe == UlpipsRecipe()
+        tried.append(_tried(name, found, read, kept=kept, n_operators=n_operators))
     return tried
 
 
@@ -86,7 +89,9 @@ def _look(recipe: UlpipsRecipe) -> UlpipsRecipe:
     return next(look for look in LOOKS if (look.centred, look.tolerant) == here)
 
 
-def _tried(name: str, found: Sequence[Probe], read: Reading, *, kept: bool) -> Tried:
+def _tried(
+    name: str, found: Sequence[Probe], read: Reading, *, kept: bool, n_operators: int
+) -> Tried:
     rows = [row for probe in found for row in read.rungs(probe)]
     clear = counted([row for probe in found for row in read.pairs(probe)])
     stills = {
@@ -104,6 +109,8 @@ def _tried(name: str, found: Sequence[Probe], read: Reading, *, kept: bool) -> T
         gain=_mean(stills["+3 dB"] + stills["-3 dB"]) / third,
         aside=_mean(stills["1 px"]) / third,
         kept=kept,
+        measured=datetime.now(UTC).date().isoformat(),
+        command=f"{COMMAND} --ladders {len(found) // len(ORGANS)} --operators {n_operators}",
         dice={organ: _mean(_losses(rows, organ).within(ULPIPS)) for organ in ORGANS},
     )
 
