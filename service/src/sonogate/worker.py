@@ -15,8 +15,8 @@ from sonogate.domain.ports import Scorer
 from sonogate.domain.scores import ScoredStack
 from sonogate.errors import GateError, NotApplicableError, UndecodableError, UnscorableError
 from sonogate.read.frames import read_frames
-from sonogate.read.header import open_object
-from sonogate.read.pictures import fingerprint
+from sonogate.read.objects.header import open_object
+from sonogate.read.pixels.pictures import fingerprint
 from sonogate.read.thumbnails import thumbnail_png
 from sonogate.score import wire
 from sonogate.score.confinement import tighten

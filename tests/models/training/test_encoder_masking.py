@@ -1,5 +1,7 @@
 """Masked modelling: what is hidden, what is left, and what it costs to guess wrong."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ torch = need_extra("torch", "train")
 masking = need_extra("sonoquality.training.encoder.masking", "train")
 
 
-def windows(n: int = 3) -> "torch.Tensor":
+def windows(n: int = 3) -> Any:
     """Noise, which holds every frequency."""
     return torch.rand(n, 224, 224, generator=torch.Generator().manual_seed(1))
 

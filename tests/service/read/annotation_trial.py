@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
 from sonogate.errors import NotApplicableError
-from sonogate.read.morphology import dilate
+from sonogate.read.drawn.morphology import dilate
 from sonogate.read.scan import Scene, assemble
 from sonogate.score.scorer import ModelScorer, scored
 from sonogate.settings import Settings

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from sonogate.domain.instance import MediaType
-from sonogate.read.header import OpenedObject, open_object
+from sonogate.read.objects.header import OpenedObject, open_object
 
 ULTRASOUND_IMAGE = "1.2.840.10008.5.1.4.1.1.6.1"
 PATIENT = "Doe^Jane^Secret"

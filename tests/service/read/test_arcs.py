@@ -9,9 +9,9 @@ from sonogate.demo.phantom import make_scan
 from sonogate.demo.views import VIEWS
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
-from sonogate.read.morphology import dilate
+from sonogate.read.drawn.morphology import dilate
+from sonogate.read.drawn.surround import find_surrounding
 from sonogate.read.scan import Scene, assemble
-from sonogate.read.surround import find_surrounding
 from sonogate.score.scorer import scored
 from sonogate.testing import speckle
 

@@ -12,7 +12,7 @@ from sonogate.domain.instance import Header, MediaType
 from sonogate.errors import NotApplicableError
 from sonogate.read.classify import check_sop_class
 from sonogate.read.frames import read_frames
-from sonogate.read.header import open_object
+from sonogate.read.objects.header import open_object
 from tests.service.read.conftest import phantom
 
 if TYPE_CHECKING:

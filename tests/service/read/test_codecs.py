@@ -12,10 +12,10 @@ from PIL import Image
 from pydicom.pixels.encoders.base import get_encoder
 
 from sonogate.errors import MissingCodecError, UndecodableError
-from sonogate.read.codecs import FRAME_CODECS, Decoded, FrameCodec, decode_frame
 from sonogate.read.frames import FrameSource, read_frames
-from sonogate.read.header import OpenedObject
-from sonogate.read.layout import PixelLayout, layout_of
+from sonogate.read.objects.header import OpenedObject
+from sonogate.read.pixels.codecs import FRAME_CODECS, Decoded, FrameCodec, decode_frame
+from sonogate.read.pixels.layout import PixelLayout, layout_of
 
 if TYPE_CHECKING:
     from tests.service.read.conftest import MakeObject, Open
@@ -216,7 +216,7 @@ def test_video_names_the_extra_to_install(
 ) -> None:
     """Without PyAV a video is kept and says what to do."""
     monkeypatch.setitem(__import__("sys").modules, "av", None)
-    monkeypatch.delitem(__import__("sys").modules, "sonogate.read.video", raising=False)
+    monkeypatch.delitem(__import__("sys").modules, "sonogate.read.pixels.video", raising=False)
     path = make_object(grey, syntax=syntax, encoded=[b"\0\0\1\xb3" * 8])
 
     with pytest.raises(MissingCodecError, match=r"install sonogate\[video\]"):

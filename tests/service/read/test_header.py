@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sonogate.domain.instance import MediaType
 from sonogate.errors import EmptyPixelDataError, UndecodableError
 from sonogate.read.frames import read_frames
-from sonogate.read.header import OpenedObject, open_object
+from sonogate.read.objects.header import OpenedObject, open_object
 
 if TYPE_CHECKING:
     from tests.service.read.conftest import MakeObject, Open

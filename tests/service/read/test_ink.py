@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
 from sonogate.errors import NotApplicableError
-from sonogate.read.dots import in_chains
+from sonogate.read.drawn.dots import in_chains
 from sonogate.read.scan import Scene, assemble
 from sonogate.score.scorer import scored
 from sonogate.testing import speckle

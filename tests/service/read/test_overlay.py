@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sonogate.read.overlay import Overlay, coloured, find_overlay
+from sonogate.read.drawn.overlay import Overlay, coloured, find_overlay
 from sonogate.read.sector import find_sector
 from tests.service.read.conftest import phantom
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 from sonogate.domain.instance import MediaType
 from sonogate.errors import UndecodableError
 from sonogate.read.frames import read_frames
-from sonogate.read.header import open_object
-from sonogate.read.pictures import fingerprint
+from sonogate.read.objects.header import open_object
+from sonogate.read.pixels.pictures import fingerprint
 from sonogate.read.thumbnails import thumbnail_png
 from tests.service.read.conftest import phantom
 

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from sonogate.read.marks import find_bars
-from sonogate.read.rules import find_boxes
+from sonogate.read.drawn.marks import find_bars
+from sonogate.read.drawn.rules import find_boxes
 from sonogate.testing import speckle
 from tests.service.read.conftest import phantom
 

@@ -16,7 +16,7 @@ from sonogate.domain.frames import FrameStack
 from sonogate.domain.instance import MediaType
 from sonogate.errors import NotApplicableError
 from sonogate.read.frames import read_frames
-from sonogate.read.header import open_object
+from sonogate.read.objects.header import open_object
 from sonogate.score.scorer import ModelScorer
 from sonogate.settings import ScoringSettings
 from sonogate.testing import make_instance, speckle

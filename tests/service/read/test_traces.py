@@ -17,10 +17,10 @@ from sonogate.demo.screen import make_screen
 from sonogate.demo.views import VIEWS
 from sonogate.domain.instance import MediaType
 from sonogate.errors import NotApplicableError
-from sonogate.read.colour import luma_of
 from sonogate.read.frames import read_frames
-from sonogate.read.header import open_object
-from sonogate.read.traces import find_trace
+from sonogate.read.objects.header import open_object
+from sonogate.read.pixels.colour import luma_of
+from sonogate.read.traces.find import find_trace
 from tests.service.read.other_screens import other_screen
 from tests.service.read.trace_screens import MOTIONS, SPECTRA, Screen, as_jpeg, trace_screen
 

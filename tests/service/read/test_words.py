@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from sonogate.read.overlay import find_overlay
-from sonogate.read.words import find_words
+from sonogate.read.drawn.overlay import find_overlay
+from sonogate.read.drawn.words import find_words
 from sonogate.testing import speckle
 from tests.service.read.conftest import phantom
 

@@ -26,10 +26,10 @@ from sonogate.domain.frames import Region
 from sonogate.domain.instance import MediaType
 from sonogate.errors import GateError
 from sonogate.read import frames, scan
-from sonogate.read.colour import luma_of
-from sonogate.read.header import open_object
-from sonogate.read.layout import PixelLayout
-from sonogate.read.traces import find_trace
+from sonogate.read.objects.header import open_object
+from sonogate.read.pixels.colour import luma_of
+from sonogate.read.pixels.layout import PixelLayout
+from sonogate.read.traces.find import find_trace
 from sonoquality.degrade.ladder import apply
 from sonoquality.degrade.operators import OPERATORS
 from sonoquality.preprocess import scan_mask

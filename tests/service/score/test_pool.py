@@ -89,7 +89,10 @@ async def test_a_worker_killed_while_it_starts_is_replaced_too(
     spawned = kill_the_first(2, monkeypatch)
 
     assert Outcome.SCORED is (await pool.examine(job)).outcome
-    assert [-signal.SIGKILL, -signal.SIGKILL, None] == [each.returncode for each in spawned]
+    # Whoever asks first takes the exit code; asyncio then says 255 of a process killed twice.
+    ended = (-signal.SIGKILL, 255)
+    assert all(each.returncode in ended for each in spawned[:2])
+    assert [None] == [each.returncode for each in spawned[2:]]
 
 
 async def test_hiring_is_given_up_and_the_place_is_kept(

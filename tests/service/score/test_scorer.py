@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from sonogate.domain.instance import MediaType
 from sonogate.read import scan
-from sonogate.read.colour import luma_of
 from sonogate.read.frames import read_frames
-from sonogate.read.header import open_object
+from sonogate.read.objects.header import open_object
+from sonogate.read.pixels.colour import luma_of
 from sonogate.score import scorer as scorers
 from sonogate.score.scorer import ModelScorer
 from sonogate.settings import ScoringSettings

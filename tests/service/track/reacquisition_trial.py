@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
-from sonogate.read.pictures import fingerprint
+from sonogate.read.pixels.pictures import fingerprint
 from sonogate.track.similarity import is_twin, similarities
 from sonoquality.degrade.ladder import apply
 from sonoquality.preprocess import scan_mask

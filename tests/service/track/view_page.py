@@ -9,7 +9,7 @@ from pathlib import Path
 from scipy.stats import beta
 
 from sonogate.domain.instance import Header, MediaType
-from sonogate.read.header import open_object
+from sonogate.read.objects.header import open_object
 from sonogate.track.reacquisition import UNLIKE_BELOW
 from tests.service.track.view_trial import (
     CAMUS,

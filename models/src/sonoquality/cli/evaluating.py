@@ -84,7 +84,7 @@ def ulpips_weights(
     ladders: Annotated[int, typer.Option(min=1, help="Pictures of an organ.")] = 8,
     operators: Annotated[int, typer.Option(min=1, max=20, help="Of each picture.")] = 20,
 ) -> None:
-    """Try what uLPIPS looks at, pools and weighs, on calibration groups; writes a CSV, the pages."""
+    """Try what uLPIPS looks at, pools and weighs, on calibration groups; writes CSV and pages."""
     choice = room("sonoquality.training.segmentation.choice")
     with Progress() as progress:
         size = (ladders, operators)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from sonogate.domain.instance import Header
 from sonogate.errors import NotApplicableError
-from sonogate.read.overlay import CHROMA, Overlay
-from sonogate.read.traces import Trace
+from sonogate.read.drawn.overlay import CHROMA, Overlay
+from sonogate.read.traces.find import Trace
 
 STORAGE = "1.2.840.10008.5.1.4.1.1."
 ULTRASOUND = frozenset(

@@ -10,24 +10,24 @@ from pydicom.uid import ExplicitVRBigEndian
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import MediaType
 from sonogate.errors import EmptyPixelDataError, MissingCodecError, UndecodableError
-from sonogate.read.boundary import decoding
 from sonogate.read.classify import check_sop_class
-from sonogate.read.codecs import (
+from sonogate.read.objects.boundary import decoding
+from sonogate.read.objects.dataset import PixelPlace
+from sonogate.read.objects.header import OpenedObject
+from sonogate.read.objects.stream import BoundedStream
+from sonogate.read.pixels.codecs import (
     FRAME_CODECS,
     NATIVE_SYNTAXES,
     VIDEO_SYNTAXES,
     Decoded,
     decode_frame,
 )
-from sonogate.read.colour import Picture, native_samples, to_picture
-from sonogate.read.dataset import PixelPlace
-from sonogate.read.encoded import all_fragments, encapsulated_frames, native_frames
-from sonogate.read.header import OpenedObject
-from sonogate.read.layout import PixelLayout, layout_of
-from sonogate.read.pictures import decode_picture
+from sonogate.read.pixels.colour import Picture, native_samples, to_picture
+from sonogate.read.pixels.encoded import all_fragments, encapsulated_frames, native_frames
+from sonogate.read.pixels.layout import PixelLayout, layout_of
+from sonogate.read.pixels.pictures import decode_picture
 from sonogate.read.regions import b_mode_regions, bounding, declared_regions, furniture
 from sonogate.read.scan import Scene, assemble
-from sonogate.read.stream import BoundedStream
 
 #: Pixels of all frames of a stack together; fewer frames are taken where they are huge.
 MAX_STACK_PIXELS = 128_000_000
@@ -174,7 +174,7 @@ class FrameSource:
 
     def _video(self, numbers: Sequence[int]) -> Iterator[Picture]:
         try:
-            from sonogate.read.video import decode_video
+            from sonogate.read.pixels.video import decode_video
         except ImportError as error:
             raise MissingCodecError from error
         fragments = all_fragments(self.place, self.stream)

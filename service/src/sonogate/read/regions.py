@@ -11,8 +11,8 @@ from pydicom.dataset import Dataset
 
 from sonogate.domain.frames import Region
 from sonogate.errors import NotApplicableError
-from sonogate.read.boundary import tolerant
-from sonogate.read.header import whole_number
+from sonogate.read.objects.boundary import tolerant
+from sonogate.read.objects.header import whole_number
 
 TWO_D, M_MODE, SPECTRAL = 1, 2, 3  #: Region Spatial Format
 TISSUE, COLOUR_FLOW = 1, 2  #: Region Data Type

@@ -9,12 +9,12 @@ from PIL import Image
 
 from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.instance import Header
-from sonogate.read.arcs import find_curved_boxes
 from sonogate.read.classify import check_colour, check_page, check_size, check_trace
-from sonogate.read.colour import Picture, luma_of
-from sonogate.read.overlay import Overlay, coloured, find_overlay
+from sonogate.read.drawn.arcs import find_curved_boxes
+from sonogate.read.drawn.overlay import Overlay, coloured, find_overlay
+from sonogate.read.pixels.colour import Picture, luma_of
 from sonogate.read.sector import find_sector
-from sonogate.read.traces import find_trace
+from sonogate.read.traces.find import find_trace
 from sonoquality.fill import echoes_below
 
 Luma = NDArray[np.uint8]

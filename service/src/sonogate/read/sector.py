@@ -7,7 +7,7 @@ probe in air or a lost contact leaves next to no echo, that step still outlines 
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.morphology import holes, label, opened, sizes
+from sonogate.read.drawn.morphology import holes, label, opened, sizes
 from sonoquality.preprocess import scan_mask
 
 Luma = NDArray[np.uint8]

@@ -16,8 +16,8 @@ from PIL.PngImagePlugin import PngInfo
 from scipy import ndimage
 
 from sonogate.domain.frames import FrameStack
+from sonogate.read.drawn.morphology import dilate
 from sonogate.read.layers import find_layers
-from sonogate.read.morphology import dilate
 
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -11,8 +11,8 @@ depth, which no beam can draw.
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.coherence import Stretch, find_stretch
-from sonogate.read.m_mode import (
+from sonogate.read.traces.coherence import Stretch, find_stretch
+from sonogate.read.traces.m_mode import (
     LEAST_HEIGHT,
     LEAST_RENEWED,
     N_TILES,
@@ -21,7 +21,7 @@ from sonogate.read.m_mode import (
     last_lit,
     renewed,
 )
-from sonogate.read.segments import Floats
+from sonogate.read.traces.segments import Floats
 
 Luma = NDArray[np.uint8]
 Box = tuple[slice, slice]

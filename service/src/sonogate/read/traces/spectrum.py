@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
-from sonogate.read.baselines import Line, level_lines
-from sonogate.read.segments import N_SEGMENTS, Floats
+from sonogate.read.traces.baselines import Line, level_lines
+from sonogate.read.traces.segments import N_SEGMENTS, Floats
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sonogate.read.morphology import closed, dilate, erode
+from sonogate.read.drawn.morphology import closed, dilate, erode
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

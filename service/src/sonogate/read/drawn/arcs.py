@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.morphology import dilate, label
-from sonogate.read.surround import find_surrounding
+from sonogate.read.drawn.morphology import dilate, label
+from sonogate.read.drawn.surround import find_surrounding
 from sonoquality.geometry import geometry_of
 
 Luma = NDArray[np.uint8]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.segments import LEAST_RUN, N_SEGMENTS, Floats, longest_run
+from sonogate.read.traces.segments import LEAST_RUN, N_SEGMENTS, Floats, longest_run
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

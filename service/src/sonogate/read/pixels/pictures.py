@@ -9,7 +9,7 @@ from PIL import Image
 from sonogate.domain.frames import FrameStack
 from sonogate.domain.instance import MediaType
 from sonogate.errors import UndecodableError
-from sonogate.read.layout import MAX_FRAME_PIXELS
+from sonogate.read.pixels.layout import MAX_FRAME_PIXELS
 
 PILLOW_FORMATS = {MediaType.PNG: "PNG", MediaType.JPEG: "JPEG", MediaType.WEBP: "WEBP"}
 FINGERPRINT_SIDE = 32

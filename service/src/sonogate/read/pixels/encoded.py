@@ -7,10 +7,10 @@ from itertools import pairwise
 from pydicom.dataset import Dataset
 
 from sonogate.errors import EmptyPixelDataError, UndecodableError
-from sonogate.read.boundary import tolerant
-from sonogate.read.dataset import PixelPlace
-from sonogate.read.layout import PixelLayout
-from sonogate.read.stream import BoundedStream
+from sonogate.read.objects.boundary import tolerant
+from sonogate.read.objects.dataset import PixelPlace
+from sonogate.read.objects.stream import BoundedStream
+from sonogate.read.pixels.layout import PixelLayout
 
 ITEM, DELIMITER = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 #: Fragments of one object; an hour of cine at 50 frames a second has 180,000.

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.m_mode import find_m_mode
-from sonogate.read.motion import find_motion
-from sonogate.read.overlay import coloured
-from sonogate.read.segments import Floats, segmented
-from sonogate.read.spectrum import find_spectrum
+from sonogate.read.drawn.overlay import coloured
+from sonogate.read.traces.m_mode import find_m_mode
+from sonogate.read.traces.motion import find_motion
+from sonogate.read.traces.segments import Floats, segmented
+from sonogate.read.traces.spectrum import find_spectrum
 
 Luma = NDArray[np.uint8]
 Picture = NDArray[np.uint8]

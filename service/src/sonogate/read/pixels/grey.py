@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
-from sonogate.read.boundary import tolerant
-from sonogate.read.codecs import Samples
-from sonogate.read.layout import PixelLayout
+from sonogate.read.objects.boundary import tolerant
+from sonogate.read.pixels.codecs import Samples
+from sonogate.read.pixels.layout import PixelLayout
 
 
 def to_eight_bits(samples: Samples, layout: PixelLayout, dataset: Dataset) -> NDArray[np.uint8]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.marks import find_bars, find_crosses
-from sonogate.read.morphology import dilate, holes, opened, touching, without_small
-from sonogate.read.plates import find_plates
-from sonogate.read.rules import find_boxes
-from sonogate.read.strokes import find_strokes
-from sonogate.read.words import find_words
+from sonogate.read.drawn.marks import find_bars, find_crosses
+from sonogate.read.drawn.morphology import dilate, holes, opened, touching, without_small
+from sonogate.read.drawn.plates import find_plates
+from sonogate.read.drawn.rules import find_boxes
+from sonogate.read.drawn.strokes import find_strokes
+from sonogate.read.drawn.words import find_words
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.segments import Floats, over_depth
+from sonogate.read.traces.segments import Floats, over_depth
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -16,8 +16,8 @@ from pydicom.uid import (
 )
 
 from sonogate.errors import UndecodableError, UnscorableError
-from sonogate.read.boundary import decoding, tolerant
-from sonogate.read.stream import BoundedStream, inflate
+from sonogate.read.objects.boundary import decoding, tolerant
+from sonogate.read.objects.stream import BoundedStream, inflate
 
 #: Longer values are skipped: nothing the gate looks at before the pixels is longer.
 MAX_VALUE_BYTES = 1024 * 1024

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sonogate.read.morphology import label, sizes
+from sonogate.read.drawn.morphology import label, sizes
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

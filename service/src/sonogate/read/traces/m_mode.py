@@ -11,7 +11,7 @@ the bottom, `motion` looks on.
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.segments import LEAST_RUN, N_SEGMENTS, Floats, longest_run, over_depth
+from sonogate.read.traces.segments import LEAST_RUN, N_SEGMENTS, Floats, longest_run, over_depth
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

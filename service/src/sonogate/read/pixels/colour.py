@@ -6,10 +6,10 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from sonogate.errors import UndecodableError
-from sonogate.read.codecs import Decoded, Samples
-from sonogate.read.grey import to_eight_bits
-from sonogate.read.layout import GREY, PALETTE, PixelLayout
-from sonogate.read.palette import apply_palette
+from sonogate.read.pixels.codecs import Decoded, Samples
+from sonogate.read.pixels.grey import to_eight_bits
+from sonogate.read.pixels.layout import GREY, PALETTE, PixelLayout
+from sonogate.read.pixels.palette import apply_palette
 
 Picture = NDArray[np.uint8]
 """(height, width) grey or (height, width, 3) RGB, as shown on a screen."""

@@ -4,8 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sonogate.read.dots import in_chains
-from sonogate.read.morphology import Labels, closed, dilate, label, select, sizes, without_small
+from sonogate.read.drawn.dots import in_chains
+from sonogate.read.drawn.morphology import (
+    Labels,
+    closed,
+    dilate,
+    label,
+    select,
+    sizes,
+    without_small,
+)
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sonogate.errors import UndecodableError
-from sonogate.read.codestreams import SizeReader, jpeg2000_size, jpeg_size, jpegxl_size
-from sonogate.read.layout import PixelLayout
+from sonogate.read.pixels.codestreams import SizeReader, jpeg2000_size, jpeg_size, jpegxl_size
+from sonogate.read.pixels.layout import PixelLayout
 
 Samples = NDArray[np.generic]
 

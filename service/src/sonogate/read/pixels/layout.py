@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 
 from sonogate.errors import EmptyPixelDataError, UndecodableError
-from sonogate.read.boundary import tolerant
-from sonogate.read.header import text, whole_number
+from sonogate.read.objects.boundary import tolerant
+from sonogate.read.objects.header import text, whole_number
 
 #: Largest frame decoded: 64 megapixels; an 8K screen has 33.
 MAX_FRAME_PIXELS = 64_000_000

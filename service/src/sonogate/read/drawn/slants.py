@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sonogate.read.morphology import label
+from sonogate.read.drawn.morphology import label
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

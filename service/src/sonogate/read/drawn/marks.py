@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from sonogate.read.morphology import closed, label
+from sonogate.read.drawn.morphology import closed, label
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -10,10 +10,10 @@ from pydicom.dataset import Dataset
 from sonogate.domain.identity import SeriesUID, SOPInstanceUID, StudyUID
 from sonogate.domain.instance import Header, MediaType, Span
 from sonogate.errors import UnscorableError
-from sonogate.read.boundary import lenient, tolerant
-from sonogate.read.dataset import ParsedObject, PixelPlace, parse
-from sonogate.read.stream import BoundedStream
-from sonogate.read.times import acquired_at
+from sonogate.read.objects.boundary import lenient, tolerant
+from sonogate.read.objects.dataset import ParsedObject, PixelPlace, parse
+from sonogate.read.objects.stream import BoundedStream
+from sonogate.read.objects.times import acquired_at
 
 #: Longest text kept of one attribute: LO and UI allow 64 characters, LT far more.
 MAX_TEXT = 64

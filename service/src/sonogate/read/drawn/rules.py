@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sonogate.read.morphology import closed, dilate, touching
-from sonogate.read.slants import find_parallelograms
+from sonogate.read.drawn.morphology import closed, dilate, touching
+from sonogate.read.drawn.slants import find_parallelograms
 
 Luma = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonogate.errors import UndecodableError
-from sonogate.read.encoded import Fragment
-from sonogate.read.layout import PixelLayout
-from sonogate.read.stream import BoundedStream
+from sonogate.read.objects.stream import BoundedStream
+from sonogate.read.pixels.encoded import Fragment
+from sonogate.read.pixels.layout import PixelLayout
 
 
 def decode_video(

@@ -1,0 +1,1 @@
+"""The object as it came: its bytes, data set, header and times."""

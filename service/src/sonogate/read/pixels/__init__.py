@@ -1,0 +1,1 @@
+"""From stored pixel data to grey: codecs, layouts, colours, video, plain pictures."""
