@@ -112,7 +112,7 @@ trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts 
 ablations: $(VENV)/.train ## train short encoders alike but for one loss or source, and compare them (hours; resumes); writes docs/results
 	@$(BIN)/sonoquality train ablations --config models/recipes/ablation.toml --data ../shared/data --out $(ABLATIONS)
 	@$(BIN)/sonoquality evaluate ablations --config models/recipes/ablation.toml --data ../shared/data \
-	  --runs $(ABLATIONS) --out docs/results
+	  --runs $(ABLATIONS) --encoder $(ENCODER) --out docs/results
 
 ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER against ladders, Dice and rivals (hours; goes on where it stopped); writes docs/results
 	@for organ in liver fetal_head ovary; do $(BIN)/sonoquality train segmentation --organ $$organ \

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from sonoquality.training.data import INDEX
 from tests.conftest import need_extra
 from tests.models.training.test_fit import collection
 
@@ -54,6 +55,8 @@ def test_an_older_record_without_a_weight_goes_on(tmp_path: Path) -> None:
 def test_both_commands_end_in_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A whole run and one with masked modelling; a line per picture, a column per judge."""
     data = collection(tmp_path)
+    index = (data / INDEX).read_text(encoding="utf-8")
+    (data / INDEX).write_text(index.replace("g11,train", "g11,val"), encoding="utf-8")
     (data / "run.toml").write_text(RUN, encoding="utf-8")
     kept = {name: ablations.WEIGHTS[name] for name in (ablations.WHOLE, "with masked modelling")}
     monkeypatch.setattr(ablations, "WEIGHTS", kept)
@@ -65,11 +68,13 @@ def test_both_commands_end_in_one_table(tmp_path: Path, monkeypatch: pytest.Monk
     made = CliRunner().invoke(app, ["train", "ablations", *shared, "--out", str(runs)])
     assert 0 == made.exit_code, made.output
     command = ["evaluate", "ablations", *shared, "--runs", str(runs), "--out", str(results)]
+    command += ["--encoder", str(ablations.folder_of(runs, ablations.WHOLE))]
     judged = CliRunner().invoke(app, command)
     assert 0 == judged.exit_code, judged.output
 
     with (results / "csv" / "encoder-ablations.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    assert {"whole", "with masked modelling"} < set(lines[0])
+    assert {"whole", "with masked modelling", "as shipped"} < set(lines[0])
+    assert all(line["whole"] == line["as shipped"] for line in lines)
     assert 1 + 18 * 3 == len({(line["operator"], line["level"]) for line in lines})
     assert "with masked modelling" in (results / "nrq.md").read_text(encoding="utf-8")

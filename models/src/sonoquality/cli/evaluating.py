@@ -142,13 +142,15 @@ def ablations(
     data: Data,
     runs: Annotated[Path, typer.Option(help="Folder of `sonoquality train ablations`.")],
     out: Results,
+    encoder: Annotated[Path | None, typer.Option(help="Of a whole run, to stand beside.")] = None,
 ) -> None:
     """Judge validation ladders by every short encoder; writes a CSV and the pages."""
     trained = room("sonoquality.training.encoder.ablations")
     configs = room("sonoquality.training.encoder.config")
     with Progress() as progress:
         table = out / pages.CSV_FOLDER / nrq_ablations.CSV
-        trained.measure(configs.read_config(config), runs, data, table, Bars(progress))
+        recipe, bars = configs.read_config(config), Bars(progress)
+        trained.measure(recipe, runs, data, table, bars, shipped=encoder)
     pages.write_pages(out)
 
 

@@ -40,11 +40,12 @@ def ladder_section(folder: Path) -> str:
 {len(everything)} images of {len(set(table.groups))} groups that nothing was fitted on, the same
 number from each of {len(set(table.sources))} sources, under 18 faults at 5 levels (ANN and ZOM
 apart; what is drawn over a scan, and how far it moves the gate, is in
-[annotations.md](annotations.md)). A step is in order when the score falls; AUROC compares a level with the same images as they
-are, unpaired and pooled over sources. Level 1 leaves out G-, G+ and TGC. Intervals: 95 %, bootstrap
-over groups. Experts, weights and the ranking's size were chosen on these same images, so NRQ's row
-is no independent evidence; no baseline was chosen on them. What was tried, and why what was asked is
-missed: [ADR 12](../adr/0012-a-learned-ranking-beside-densities.md)."""
+[annotations.md](annotations.md)). A step is in order when the score falls; AUROC compares a level
+with the same images as they are, unpaired and pooled over sources. Level 1 leaves out G-, G+ and
+TGC. Intervals: 95 %, bootstrap over groups. Experts, weights and the ranking's size were chosen on
+these same images, so NRQ's row is no independent evidence; no baseline was chosen on them. What was
+tried, and why what was asked is missed:
+[ADR 12](../adr/0012-a-learned-ranking-beside-densities.md)."""
     parts = [head, _means(table), _ahead(table), _by_operator(table), _by_source(table)]
     return "\n\n".join(parts)
 

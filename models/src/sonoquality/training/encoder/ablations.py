@@ -30,6 +30,7 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     }
 )
 UNSEEN = ("hc18_fetal_head", "lung_pocus")  #: sources that a run is made without
+SHIPPED = "as shipped"
 PROBE_FILE = "probe.npz"
 WITHOUT_SOURCE = "unseen "
 REFITTED = "whole, refitted without "  #: the whole run's encoder, a manifold without a source
@@ -77,7 +78,15 @@ def probe_of(out: Path, data: Path, progress: Progress) -> Probe:
     return Probe.load(place)
 
 
-def measure(base: EncoderConfig, out: Path, data: Path, path: Path, progress: Progress) -> None:
+def measure(
+    base: EncoderConfig,
+    out: Path,
+    data: Path,
+    path: Path,
+    progress: Progress,
+    *,
+    shipped: Path | None = None,
+) -> None:
     """Judge the probe's pictures by every finished run; writes one table for all.
 
     Args:
@@ -86,9 +95,11 @@ def measure(base: EncoderConfig, out: Path, data: Path, path: Path, progress: Pr
         data: folder of the images.
         path: CSV, one line per picture and one column per judge (ranks, higher is better).
         progress: told how many runs are done.
+        shipped: folder of a long run's encoder, to stand beside the short ones.
 
     Raises:
         OSError: a run has no encoder yet.
+        ValueError: the data have no validation images.
     """
     probe = probe_of(out, data, progress)
     columns: dict[str, Score] = {}
@@ -102,6 +113,9 @@ def measure(base: EncoderConfig, out: Path, data: Path, path: Path, progress: Pr
         for judge, without in refits.items():
             columns[judge] = badness_by_image(vectors, probe, FitRecipe(), without)
         progress("runs measured", number, len(every))
+    if shipped:
+        found = features(load_encoder(shipped), probe)
+        columns[SHIPPED] = badness_by_image(found.reshape(len(found), -1), probe, FitRecipe())
     _write(path, probe, columns)
 
 

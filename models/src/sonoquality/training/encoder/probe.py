@@ -64,9 +64,15 @@ Cut = tuple[Luma, Mask, Row, str, int]
 
 
 def make(data: Path, progress: Progress, n_per_source: int = 6) -> Probe:
-    """Cut the windows; validation images are spread over the groups of every source."""
+    """Cut the windows; validation images are spread over the groups of every source.
+
+    Raises:
+        ValueError: there are no validation images.
+    """
     validation = [row for row in read_index(data) if row.split == "val" and not row.non_commercial]
     chosen = list(chain(*(_spread(part, n_per_source) for part in _by_source(validation))))
+    if not chosen:
+        raise ValueError(f"{data} lists no validation images that may be used; see INDEX.csv.")
     cuts: list[Cut] = []
     for place, row in enumerate(chosen):
         cuts += _ladder_cuts(row)
