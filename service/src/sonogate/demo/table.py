@@ -5,6 +5,7 @@ Objects that share a UID have different bytes, so a verdict is asked for by UID 
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -83,12 +84,16 @@ async def refresh(board: Board, client: httpx.AsyncClient) -> None:
 
 
 async def _ask(row: Row, client: httpx.AsyncClient) -> None:
-    answer = await client.get(
-        f"/v1/instances/{quote(row.file.sop_instance_uid, safe='')}",
-        params={"content_sha256": row.content_sha256},
-    )
-    if answer.is_success:
-        row.verdict = Verdict.model_validate_json(answer.content)
+    """Ask for one verdict, twice if need be: a server may close a kept connection just then."""
+    for _ in range(2):
+        with suppress(httpx.TransportError):
+            answer = await client.get(
+                f"/v1/instances/{quote(row.file.sop_instance_uid, safe='')}",
+                params={"content_sha256": row.content_sha256},
+            )
+            if answer.is_success:
+                row.verdict = Verdict.model_validate_json(answer.content)
+            return
 
 
 def render(rows: Sequence[Row], *, limit: int | None = None) -> Table:
