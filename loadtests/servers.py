@@ -73,7 +73,9 @@ def gate(folder: Path) -> Iterator[Server]:
     port, http_port = free_port(), free_port()
     config = folder / "sonogate.toml"
     config.write_text(
-        f'data_dir = "{folder / "data"}"\n[listener]\nport = {port}\n[http]\nport = {http_port}\n'
+        f'data_dir = "{folder / "data"}"\n[listener]\nport = {port}\n'
+        f"max_sender_associations = 500\nsender_associations_per_minute = 100000\n"
+        f"[http]\nport = {http_port}\n"
         '[spool]\nmin_free_bytes = 100000000\n[log]\nlevel = "warning"\n',
         encoding="utf-8",
     )

@@ -67,7 +67,10 @@ asyncio.run(main())
 
 async def test_200_idle_associations_cost_no_cpu(tmp_path: Path) -> None:
     """An association held open for the whole exam costs under 0.05 % of a core, and still works."""
-    async with open_door(tmp_path) as door, AsyncExitStack() as stack:
+    async with (
+        open_door(tmp_path, max_sender_associations=N_IDLE) as door,
+        AsyncExitStack() as stack,
+    ):
         peers: list[Peer] = []
         for _ in range(N_IDLE):
             peer = await stack.enter_async_context(connected(door.port))

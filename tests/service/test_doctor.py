@@ -107,7 +107,7 @@ def test_beyond_loopback_without_senders_nobody_is_admitted(tmp_path: Path) -> N
     check = doors.ae_title_check(settings_with(tmp_path, listener=listener))
 
     assert Level.WARN == check.level
-    assert "listener.allowed_calling_aes" in check.remedy
+    assert "[[listener.senders]]" in check.remedy
 
 
 @pytest.mark.parametrize(

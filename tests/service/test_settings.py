@@ -54,12 +54,21 @@ def test_the_environment_wins_over_the_file_key_by_key(tmp_path: Path) -> None:
     assert "default" == loaded.origins["http.port"]
 
 
-@pytest.mark.parametrize("text", ['["VOLUSON1", "EPIQ2"]', "VOLUSON1, EPIQ2"])
+@pytest.mark.parametrize("text", ['["gate", "gate.example"]', "gate, gate.example"])
 def test_a_list_in_a_variable_is_json_or_words_between_commas(text: str) -> None:
     """Both ways of writing a list in the environment mean the same."""
-    settings = load(None, {"SONOGATE_LISTENER__ALLOWED_CALLING_AES": text})
+    settings = load(None, {"SONOGATE_HTTP__ALLOWED_HOSTS": text})
 
-    assert ("VOLUSON1", "EPIQ2") == settings.listener.allowed_calling_aes
+    assert ("gate", "gate.example") == settings.http.allowed_hosts
+
+
+def test_a_list_of_tables_in_a_variable_is_json() -> None:
+    """A container's senders need no file."""
+    table = '[{"ae_title": "VOLUSON1", "addresses": ["192.0.2.17", "192.0.2.32/28"]}]'
+    (sender,) = load(None, {"SONOGATE_LISTENER__SENDERS": table}).listener.senders
+
+    assert "VOLUSON1" == sender.ae_title
+    assert ["192.0.2.17/32", "192.0.2.32/28"] == [str(network) for network in sender.addresses]
 
 
 def test_an_empty_variable_counts_as_unset() -> None:
@@ -126,6 +135,16 @@ def test_variables_of_others_are_left_alone() -> None:
         ("[[judge.thresholds]]\nhigh_from = 30.0\n", "medium_from is missing; add it"),
         ('[http]\nhost = "0.0.0.0"\n', ":1: http: host 0.0.0.0 is reachable from other machines"),
         ('[[webhooks]]\nurl = "ftp://x"\n', ":2: webhooks.0.url:"),
+        ('[listener]\ntls_key = "a"\n', ":1: listener: tls_certificate and tls_key go together"),
+        ('[listener]\ntls_client_ca = "a"\n', "set tls_certificate and tls_key as well"),
+        (
+            '[[listener.senders]]\nae_title = "A"\ncertificate = "a.example"\n',
+            "the certificate of sender A is never asked for: set tls_client_ca",
+        ),
+        (
+            '[[listener.senders]]\nae_title = "A"\naddresses = ["192.0.2.7/24"]\n',
+            ":3: listener.senders.0.addresses.0: value is not a valid IPv4 or IPv6 network",
+        ),
     ],
 )
 def test_other_faults_have_their_line_too(tmp_path: Path, text: str, words: str) -> None:

@@ -126,7 +126,9 @@ class Gate:
         free = self.spool.free_bytes()
         enough = free > self.settings.spool.min_free_bytes
         greeting = self.pool.greeting
+        locked = {"tls": self.listener.certificates.check()} if self.listener.is_locked else {}
         return Readiness.of(
+            **locked,
             listener=Check(ok=self.dicom_port > 0, detail=f"port {self.dicom_port}"),
             disk=Check(ok=enough, detail=f"{free / 1e9:.1f} GB free"),
             model=Check(
@@ -246,6 +248,7 @@ def make_housekeeping(gate: Gate) -> Housekeeping:
         targets=gate.targets,
         metrics=gate.metrics,
         on_change=gate.tell,
+        look_at_certificates=gate.listener.certificates.look,
     )
 
 

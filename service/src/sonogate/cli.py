@@ -21,7 +21,7 @@ from sonogate.domain.verdict import Band, Verdict
 from sonogate.errors import GateError
 from sonogate.progress import Progress
 from sonogate.settings import LogSettings, Settings, load, reference
-from sonogate.settings.loading import load_with_origins
+from sonogate.settings.loading import load_checked, load_with_origins
 from sonogate.settings.sources import all_knobs
 
 FAILED, STOPPED = 1, 130
@@ -39,6 +39,7 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="SONOGATE_CONFIG", help="TOML settings file."),
 ]
+PemOption = Annotated[Path | None, typer.Option(help="PEM file.")]
 PathsArgument = Annotated[list[Path], typer.Argument(help="Files, or folders to walk.")]
 
 
@@ -46,8 +47,9 @@ PathsArgument = Annotated[list[Path], typer.Argument(help="Files, or folders to 
 def serve(config: ConfigOption = None) -> None:
     """Run the gate until it is told to stop (Ctrl-C or SIGTERM)."""
     from sonogate.observe import logs
+    from sonogate.receive.tls import check_files
 
-    settings = load(config)
+    settings = load_checked(config, check_files)
     logs.configure(settings.log)
     typer.echo(_plan(settings), err=True)
     _until_stopped(_serve(settings))
@@ -68,6 +70,8 @@ async def _serve(settings: Settings) -> None:
     listener, scoring = settings.listener, settings.scoring
     typer.echo(f"loading {scoring.model} into {scoring.workers} worker processes", err=True)
     async with running_gate(settings) as gate:
+        reload = gate.listener.certificates.reload
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         typer.echo(
             f"ready: DICOM {listener.ae_title}@{listener.host}:{gate.dicom_port}   page {gate.url}",
             err=True,
@@ -136,17 +140,33 @@ def send(
     to: Annotated[str, typer.Option(help="HOST:PORT of the receiver.")],
     called_ae: Annotated[str, typer.Option(help="AE title of the receiver.")],
     calling_ae: Annotated[str, typer.Option(help="Our AE title.")] = "SONOGATE",
+    *,
+    tls: Annotated[bool, typer.Option("--tls", help="Speak DICOM over TLS; needs --ca.")] = False,
+    ca: PemOption = None,
+    cert: PemOption = None,
+    key: PemOption = None,
 ) -> None:
-    """Send DICOM objects by C-STORE, each in the transfer syntax it has."""
+    """Send DICOM objects by C-STORE, each in the transfer syntax it has.
+
+    With --tls the receiver must show a certificate of --ca for the HOST it is addressed by; --cert
+    and --key are what we show where it asks.
+    """
     from sonogate.demo.objects import find_objects
     from sonogate.demo.sender import Peer, Sent, send_study
+    from sonogate.demo.tls import client_context
 
     host, _, port = to.rpartition(":")
     if not host or not port.isdigit():
         raise typer.BadParameter(
             f"{to!r} is not HOST:PORT, like 127.0.0.1:11112", param_hint="--to"
         )
-    peer = Peer(host=host.strip("[]"), port=int(port), called_ae=called_ae, calling_ae=calling_ae)
+    peer = Peer(
+        host=host.strip("[]"),
+        port=int(port),
+        called_ae=called_ae,
+        calling_ae=calling_ae,
+        tls=client_context(ca, cert, key) if tls or ca or cert or key else None,
+    )
     found = find_objects(paths)
     for path, reason in found.skipped.items():
         typer.echo(f"skipped {path}: {reason}", err=True)
@@ -243,7 +263,9 @@ def settings_show(config: ConfigOption = None) -> None:
 @settings_app.command("check")
 def settings_check(config: ConfigOption = None) -> None:
     """Check the settings file and the environment; start nothing."""
-    load(config)
+    from sonogate.receive.tls import check_files
+
+    load_checked(config, check_files)
     typer.echo("The settings are right.")
 
 

@@ -2,6 +2,7 @@
 
 GateError
 ├── SettingsError            the gate does not start: names the line and the remedy
+│   └── SettingFileError     a file that a setting names is not what it must be
 ├── ModelError               a model can't be loaded: hash mismatch, missing file, no provider
 ├── ReceiveError             answered to the cart: each leaf has a DIMSE status (`receive.status`)
 │   ├── SpoolFullError       no room to keep it; the sender retries              0xA700
@@ -31,6 +32,14 @@ class GateError(Exception):
 
 class SettingsError(GateError):
     """A setting is wrong; nothing was started."""
+
+
+class SettingFileError(SettingsError):
+    """A file that a setting names is not what it must be."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+        self.key = key
 
 
 class ModelError(GateError):

@@ -17,6 +17,8 @@ from sonogate.track.tracker import DeliveryTargets
 
 BEAT_SECONDS = 1.0
 """How often studies are settled and gauges set; well below any settle time."""
+CERTIFICATE_SECONDS = 5.0
+"""How often the listener's certificate files are looked at."""
 
 log = get_logger()
 
@@ -32,12 +34,14 @@ class Housekeeping:
     targets: DeliveryTargets
     metrics: Metrics
     on_change: Callable[[], None]
+    look_at_certificates: Callable[[], Awaitable[None]]
 
     async def run(self) -> None:
         """Run until cancelled; a failing round is logged and tried again."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._every(BEAT_SECONDS, self.settle))
             tasks.create_task(self._every(BEAT_SECONDS, self.set_gauges))
+            tasks.create_task(self._every(CERTIFICATE_SECONDS, self.look_at_certificates))
             tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.let_go))
             tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.prune_events))
 

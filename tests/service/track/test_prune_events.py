@@ -115,4 +115,5 @@ def housekeeping(clinic: Clinic) -> Housekeeping:
         targets=NOBODY,
         metrics=Metrics(),
         on_change=lambda: None,
+        look_at_certificates=lambda: asyncio.sleep(0),
     )

@@ -101,7 +101,10 @@ def demo_settings(settings: Settings, wishes: Wishes, data_dir: Path, console: C
     """Put the demo's folder and ports in; a taken default port gives way to a free one."""
     dicom = _port("DICOM", wishes.dicom_port, settings.listener.port, console)
     http = _port("HTTP", wishes.http_port, settings.http.port, console)
-    listener = settings.listener.model_copy(update={"port": dicom, "host": "127.0.0.1"})
+    open_here = {"tls_certificate": None, "tls_key": None, "tls_client_ca": None, "senders": ()}
+    listener = settings.listener.model_copy(
+        update={"port": dicom, "host": "127.0.0.1", **open_here}
+    )
     return settings.model_copy(
         update={"data_dir": data_dir, "listener": listener, "http": HttpSettings(port=http)}
     )

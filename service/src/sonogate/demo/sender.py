@@ -4,6 +4,7 @@ An object travels in the transfer syntax it has, byte by byte as it lies in its 
 """
 
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pynetdicom.sop_class import Verification
 
 from sonogate.demo.checkpoint import hold_answers
 from sonogate.demo.objects import DicomFile
+from sonogate.demo.tls import tls_failure
 from sonogate.errors import GateError
 
 MAX_CONTEXTS = 128
@@ -37,6 +39,7 @@ class Peer:
     port: int
     called_ae: str
     calling_ae: str = "SONOGATE_DEMO"
+    tls: ssl.SSLContext | None = None  #: None speaks in the clear
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"
@@ -140,13 +143,11 @@ def _association(peer: Peer, contexts: list[PresentationContext]) -> Iterator[As
         contexts=contexts,
         ae_title=peer.called_ae,
         max_pdu=0,
+        tls_args=(peer.tls, peer.host) if peer.tls else None,
         evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
     )
     if not association.is_established:
-        refused = "refused the association" if association.is_rejected else "does not answer"
-        raise SendError(
-            f"{peer} {refused}; check host, port and AE title, and that it admits {peer.calling_ae}"
-        )
+        raise SendError(_why_not(peer, is_rejected=association.is_rejected))
     hold_answers(association)
     try:
         with _bytes_as_they_are():
@@ -155,6 +156,20 @@ def _association(peer: Peer, contexts: list[PresentationContext]) -> Iterator[As
         if association.is_established:
             association.release()
         association.join(timeout=ANSWER_SECONDS)
+
+
+def _why_not(peer: Peer, *, is_rejected: bool) -> str:
+    if is_rejected:
+        return (
+            f"{peer} refused the association; check the AE title, and that it admits "
+            f"{peer.calling_ae}"
+        )
+    if peer.tls is not None and (failed := tls_failure(peer.tls, peer.host, peer.port)):
+        return f"{peer}: no TLS: {failed}"
+    return (
+        f"{peer} does not answer; check host, port and AE title, and that it admits "
+        f"{peer.calling_ae}"
+    )
 
 
 def _send_at_once(event: evt.Event) -> None:

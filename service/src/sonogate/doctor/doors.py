@@ -9,14 +9,16 @@ from typing import Any
 import httpx
 
 from sonogate.demo.ports import is_free
-from sonogate.demo.sender import Peer, SendError, echo
+from sonogate.demo.sender import Peer, echo
+from sonogate.demo.tls import self_trusting_context
+from sonogate.doctor import lock
 from sonogate.doctor.check import Check, fail, ok, warn
 from sonogate.domain.instance import Kept, ReceivedInstance
 from sonogate.errors import GateError, SpoolFullError
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
-from sonogate.settings import LOOPBACK_HOSTS, Settings
+from sonogate.settings import Settings
 
 HTTP_SECONDS = 3.0
 CALLING_AE = "SONOGATE_DOCTOR"
@@ -25,8 +27,9 @@ CALLING_AE = "SONOGATE_DOCTOR"
 def checks(settings: Settings) -> Iterator[Check]:
     """Look at the AE title, both ports, and send a C-ECHO."""
     yield ae_title_check(settings)
+    yield from lock.checks(settings)
     runs = _answers(settings)
-    yield _dicom_port(settings)
+    yield _dicom_port(settings, runs=runs)
     yield _http_port(settings, runs=runs)
     yield _c_echo(settings, runs=runs)
 
@@ -35,37 +38,40 @@ def ae_title_check(settings: Settings) -> Check:
     """Say how carts address the gate, and whether any is admitted."""
     listener = settings.listener
     said = f"carts send to {listener.ae_title}@{listener.host}:{listener.port}"
-    if listener.host not in LOOPBACK_HOSTS and not listener.allowed_calling_aes:
+    if not listener.is_loopback and not listener.senders:
         return warn(
             "AE title",
             f"{said}, but beyond loopback no sender is admitted",
-            "name the carts' AE titles in listener.allowed_calling_aes",
+            "name the carts in [[listener.senders]], one table with ae_title for each",
         )
-    if listener.host in LOOPBACK_HOSTS:
+    if listener.is_loopback:
         said += " (this machine only; set listener.host to let carts in)"
     return ok("AE title", said)
 
 
 def _peer(settings: Settings, port: int | None = None) -> Peer:
     host = settings.listener.host
-    allowed = settings.listener.allowed_calling_aes
+    listener = settings.listener
     return Peer(
         host="127.0.0.1" if host in ("0.0.0.0", "::") else host,  # noqa: S104 - reads, binds nothing
         port=settings.listener.port if port is None else port,
         called_ae=settings.listener.ae_title,
-        calling_ae=allowed[0] if allowed else CALLING_AE,
+        calling_ae=lock.own_ae_title(listener) or CALLING_AE,
+        tls=self_trusting_context(listener.tls_certificate) if listener.tls_certificate else None,
     )
 
 
-def _dicom_port(settings: Settings) -> Check:
+def _dicom_port(settings: Settings, *, runs: bool) -> Check:
     port, host = settings.listener.port, settings.listener.host
     if port == 0:
         return ok("DICOM port", "a free one is picked at each start")
     if is_free(port, host):
         return ok("DICOM port", f"{port} is free")
+    if runs and not lock.admits_us(settings.listener):
+        return ok("DICOM port", f"{port} is held, and the gate answers over HTTP")
     try:
         echo(_peer(settings))
-    except SendError:
+    except (GateError, OSError):
         return fail(
             "DICOM port",
             f"{port} is held by something that does not answer a C-ECHO as "
@@ -90,13 +96,14 @@ def _http_port(settings: Settings, *, runs: bool) -> Check:
 
 def _c_echo(settings: Settings, *, runs: bool) -> Check:
     try:
-        if runs and settings.listener.port:
+        if runs and settings.listener.port and lock.admits_us(settings.listener):
             seconds, whom = echo(_peer(settings)), "the running gate"
         else:
             seconds, whom = asyncio.run(_echo_to_own(settings)), "a listener started for this check"
     except (GateError, OSError) as error:
         return fail("C-ECHO", f"no answer: {error}", "see the DICOM port and AE title lines above")
-    return ok("C-ECHO", f"{whom} answered after {seconds * 1000:.0f} ms")
+    how = " over TLS" if settings.listener.tls_certificate else ""
+    return ok("C-ECHO", f"{whom} answered{how} after {seconds * 1000:.0f} ms")
 
 
 class _NoRegistrar:
@@ -116,7 +123,9 @@ class _NoRegistrar:
 
 
 async def _echo_to_own(settings: Settings) -> float:
-    own = settings.listener.model_copy(update={"port": 0, "host": "127.0.0.1"})
+    own = settings.listener.model_copy(
+        update={"port": 0, "host": "127.0.0.1", "senders": (), "tls_client_ca": None}
+    )
     with tempfile.TemporaryDirectory(prefix="sonogate-doctor-") as folder:
         spool = Spool(Path(folder), settings.spool, own)
         listener = Listener(own, spool, _NoRegistrar(), Metrics())

@@ -11,6 +11,30 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 LABEL_LIMIT = 100
 BANDS = ("high", "medium", "low")
 PROVIDERS = ("tensorrt", "cuda", "cpu")
+REFUSAL_RULES = (
+    "protocol_version",
+    "application_context",
+    "called_ae",
+    "beyond_loopback",
+    "calling_ae",
+    "address",
+    "certificate",
+    "associations",
+    "sender_associations",
+    "sender_rate",
+)
+TLS_REFUSALS = (
+    "not_tls",
+    "protocol_version",
+    "no_common_cipher",
+    "no_certificate",
+    "certificate_expired",
+    "certificate_not_trusted",
+    "refused_by_peer",
+    "timed_out",
+    "lost",
+    "other",
+)
 VERDICT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -48,6 +72,8 @@ class Metrics:
         """Show every closed label at 0: `increase` does not see a series' first value."""
         closed: dict[Counter | Gauge | Histogram, tuple[tuple[str, ...], ...]] = {
             self.associations_ended: (("released", "aborted", "rejected", "timed_out", "lost"),),
+            self.associations_refused: (REFUSAL_RULES,),
+            self.tls_refused: (TLS_REFUSALS,),
             self.unscorable: (
                 ("undecodable", "missing_codec", "empty_pixel_data", "deadline", "worker_crash"),
             ),
@@ -85,6 +111,18 @@ class Metrics:
             "sonogate_associations_ended",
             "Associations ended, by how (released, aborted, rejected, timed_out, lost).",
             ["result"],
+            registry=registry,
+        )
+        self.associations_refused = Counter(
+            "sonogate_associations_refused",
+            f"Associations rejected, by the rule they broke ({', '.join(REFUSAL_RULES)}).",
+            ["rule"],
+            registry=registry,
+        )
+        self.tls_refused = Counter(
+            "sonogate_tls_refused",
+            f"TLS handshakes that came to nothing, by reason ({', '.join(TLS_REFUSALS)}).",
+            ["reason"],
             registry=registry,
         )
         self.keep_seconds = Histogram(

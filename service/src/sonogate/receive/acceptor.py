@@ -1,12 +1,14 @@
 """What all associations of one listener share."""
 
 import asyncio
+import time
 from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from sonogate.domain.ports import Registrar
 from sonogate.observe.metrics import Metrics
+from sonogate.receive.quota import Quota
 from sonogate.receive.spool import Spool
 from sonogate.settings import KIB, ListenerSettings
 
@@ -39,15 +41,18 @@ class Acceptor:
     metrics: Metrics
     contexts: Mapping[str, Container[str]]  #: transfer syntaxes by abstract syntax
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(RECEIVE_BUFFER_BYTES)))
-    n_associations: int = 0  #: established now
+    quota: Quota = field(init=False)  #: associations established now, and lately
     connections: set[Stoppable] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)  #: answers under way
     changed: asyncio.Event = field(default_factory=asyncio.Event)  #: something ended
 
+    def __post_init__(self) -> None:
+        self.quota = Quota(self.settings, time.monotonic)
+
     @property
-    def max_connections(self) -> int:
-        """How many connections may be open, associated or not."""
-        return self.settings.max_associations + SPARE_CONNECTIONS
+    def is_crowded(self) -> bool:
+        """Whether no more connections may be open, associated or not."""
+        return len(self.connections) >= self.settings.max_associations + SPARE_CONNECTIONS
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run an answer as a task that is waited for when the listener stops."""

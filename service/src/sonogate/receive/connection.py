@@ -9,6 +9,7 @@ import socket
 from typing import Final, cast
 
 from sonogate.receive.acceptor import Acceptor
+from sonogate.receive.certificate import peer_certificate
 from sonogate.receive.provider import Provider
 
 _KEEP_ALIVE: Final = {
@@ -27,18 +28,24 @@ class Connection(asyncio.BufferedProtocol):
         self._held = bytearray()
         self._is_writable = True
         self._is_reading = True
+        self._is_made = False
+        self.is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Tune the socket and let the provider begin."""
+        """Let the provider begin; over TLS this comes a moment after the first bytes may."""
         self._transport = cast(asyncio.Transport, transport)
-        self._socket: socket.socket | None = transport.get_extra_info("socket")
-        if self._socket is not None:
-            _tune(self._socket)
-        peer = transport.get_extra_info("peername")
-        self._provider = Provider(self._acceptor, self, str(peer[0]) if peer else "")
-        if len(self._acceptor.connections) >= self._acceptor.max_connections:
+        tls = transport.get_extra_info("ssl_object")
+        if tls is None:
+            tune(transport)
+        self._provider = Provider(
+            self._acceptor, self, peer_address(transport), peer_certificate(tls)
+        )
+        self._is_made = True
+        if self._acceptor.is_crowded:
             self.abort()
         self._acceptor.connections.add(self)
+        if self._held:
+            self.proceed()
 
     def get_buffer(self, _sizehint: int) -> memoryview:
         """Lend the buffer all connections share; `buffer_updated` empties it at once."""
@@ -50,7 +57,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """The connection is gone, whoever closed it."""
+        self.is_lost = True
         self._held.clear()
+        if not self._is_made:
+            return
         self._provider.connection_lost()
         self._acceptor.connections.discard(self)
         self._acceptor.changed.set()
@@ -95,7 +105,8 @@ class Connection(asyncio.BufferedProtocol):
             self._update_reading()
 
     def _take(self, view: memoryview) -> None:
-        if self._held:  # a transport may deliver once more after it was told to pause
+        # A transport may deliver once more after it was told to pause.
+        if self._held or not self._is_made:
             self._held += view
             return
         taken = self._provider.receive(view)
@@ -114,7 +125,17 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
 
-def _tune(sock: socket.socket) -> None:
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """Return the IP address at the other end."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if peer else ""
+
+
+def tune(transport: asyncio.BaseTransport) -> None:
+    """Send small PDUs at once, and notice a peer that was switched off."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is None:
+        return
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _KEEP_ALIVE.items():

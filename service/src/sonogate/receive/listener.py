@@ -11,7 +11,9 @@ from sonogate.observe.metrics import Metrics
 from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.connection import Connection
 from sonogate.receive.contexts import supported_contexts
+from sonogate.receive.doorway import Doorway
 from sonogate.receive.spool import Spool
+from sonogate.receive.tls import Certificates
 from sonogate.settings import ListenerSettings
 
 STOP_SECONDS: Final = 5.0
@@ -29,6 +31,11 @@ class Listener:
     def __init__(
         self, settings: ListenerSettings, spool: Spool, registrar: Registrar, metrics: Metrics
     ) -> None:
+        """Read the certificates, if the door is locked.
+
+        Raises:
+            SettingFileError: One of them is not what it must be.
+        """
         self._settings = settings
         self._acceptor = Acceptor(
             settings=settings,
@@ -37,6 +44,7 @@ class Listener:
             metrics=metrics,
             contexts=supported_contexts(settings.extra_sop_classes),
         )
+        self.certificates = Certificates(settings)
         self._server: asyncio.Server | None = None
 
     @property
@@ -49,7 +57,12 @@ class Listener:
     @property
     def n_associations(self) -> int:
         """Associations established now."""
-        return self._acceptor.n_associations
+        return self._acceptor.quota.n_open
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether the door speaks TLS only."""
+        return self.certificates.context is not None
 
     async def start(self) -> None:
         """Open the spool and listen.
@@ -59,12 +72,18 @@ class Listener:
         """
         await self._acceptor.spool.open()
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._acceptor),
+            self._answer,
             self._settings.host,
             self._settings.port,
             backlog=BACKLOG,
         )
         log.info("listener_started", host=self._settings.host, port=self.port)
+
+    def _answer(self) -> asyncio.BaseProtocol:
+        context = self.certificates.context
+        if context is None:
+            return Connection(self._acceptor)
+        return Doorway(self._acceptor, context)
 
     async def stop(self) -> None:
         """Accept no more, abort what is idle, answer what is under way; then close everything."""
@@ -74,7 +93,7 @@ class Listener:
         self._server.close()
         for connection in tuple(acceptor.connections):
             connection.stop()
-        await self._wait_while(lambda: acceptor.n_associations > 0, STOP_SECONDS)
+        await self._wait_while(lambda: acceptor.quota.n_open > 0, STOP_SECONDS)
         await self._wait_while(lambda: bool(acceptor.connections), FAREWELL_SECONDS)
         for connection in tuple(acceptor.connections):
             connection.abort()

@@ -20,6 +20,7 @@ from pynetdicom.presentation import PresentationContext
 from sonogate.domain.identity import AETitle
 from sonogate.receive.admission import Applicant, Rejection
 from sonogate.receive.c_store import AcceptedContext
+from sonogate.receive.certificate import PeerCertificate
 from sonogate.receive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from sonogate.receive.upper_layer import AbortReason, ProtocolViolationError
 
@@ -51,12 +52,15 @@ class Acceptance:
     contexts: Mapping[int, AcceptedContext]  #: by presentation context id
 
 
-def read_associate_rq(body: bytes, peer_address: str) -> AssociateRequest:
+def read_associate_rq(
+    body: bytes, peer_address: str, certificate: PeerCertificate | None = None
+) -> AssociateRequest:
     """Decode an A-ASSOCIATE-RQ.
 
     Args:
         body: The PDU without its 6-byte header.
         peer_address: IP address of the requestor.
+        certificate: What it presented over TLS.
 
     Raises:
         ProtocolViolationError: It can't be decoded.
@@ -69,6 +73,7 @@ def read_associate_rq(body: bytes, peer_address: str) -> AssociateRequest:
             calling_ae=AETitle(primitive.calling_ae_title.strip()),
             called_ae=AETitle(primitive.called_ae_title.strip()),
             peer_address=peer_address,
+            certificate=certificate,
             protocol_version=pdu.protocol_version,
             application_context=str(primitive.application_context_name or ""),
         )

@@ -6,9 +6,10 @@ from typing import Final, Protocol
 
 from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
-from sonogate.receive.admission import Rejection, admit
+from sonogate.receive.admission import REJECTIONS, Rule, broken_rule
 from sonogate.receive.association import Association
 from sonogate.receive.c_store import Sender
+from sonogate.receive.certificate import PeerCertificate
 from sonogate.receive.deadline import Deadline
 from sonogate.receive.framing import PduReader
 from sonogate.receive.negotiation import AssociateRequest, accept, read_associate_rq, reject
@@ -52,17 +53,24 @@ class Wire(Protocol):
 class Provider:
     """Between a connection and its association."""
 
-    def __init__(self, acceptor: Acceptor, wire: Wire, peer_address: str) -> None:
+    def __init__(
+        self,
+        acceptor: Acceptor,
+        wire: Wire,
+        peer_address: str,
+        certificate: PeerCertificate | None = None,
+    ) -> None:
         self._acceptor = acceptor
         self._settings = acceptor.settings
         self._wire = wire
         self._peer_address = peer_address
+        self._certificate = certificate
         self._state = State.IDLE
         self._reader = PduReader(self)
         self._deadline = Deadline(asyncio.get_running_loop(), self._expire)
         self._association: Association | None = None
         self._body = b""
-        self._rejection = Rejection.LOCAL_LIMIT_EXCEEDED
+        self._broken_rule = Rule.ASSOCIATIONS
         self._reason = AbortReason.NOT_SPECIFIED
         self._is_deaf = False
         self._is_stopping = False
@@ -229,7 +237,7 @@ class Provider:
 
     def _indicate_request(self) -> None:
         try:
-            request = read_associate_rq(self._body, self._peer_address)
+            request = read_associate_rq(self._body, self._peer_address, self._certificate)
             self._body = b""
             self._answer_request(request)
         except ProtocolViolationError as violation:
@@ -238,12 +246,14 @@ class Provider:
     def _answer_request(self, request: AssociateRequest) -> None:
         applicant = request.applicant
         self._calling_ae = applicant.calling_ae
-        rejection = admit(applicant, self._settings, self._acceptor.n_associations)
-        if rejection is not None:
-            self._rejection = rejection
+        broken = broken_rule(applicant, self._settings)
+        if broken is None:
+            acceptance = accept(request, self._acceptor.contexts, self._settings.max_pdu_bytes)
+            broken = self._acceptor.quota.open((applicant.calling_ae, self._peer_address))
+        if broken is not None:
+            self._broken_rule = broken
             self._fire(Event.REJECTED)
             return
-        acceptance = accept(request, self._acceptor.contexts, self._settings.max_pdu_bytes)
         sender = Sender(
             calling_ae=applicant.calling_ae,
             called_ae=applicant.called_ae,
@@ -251,14 +261,15 @@ class Provider:
         )
         self._association = Association(self._acceptor, sender, acceptance.contexts, self)
         self._max_peer_pdu_bytes = request.max_pdu_bytes
-        self._acceptor.n_associations += 1
         self._acceptor.metrics.associations.inc()
         self._wire.write(acceptance.pdu)
         self._fire(Event.ACCEPTED)
 
     def _send_reject(self) -> None:
-        self._wire.write(reject(self._rejection))
-        self._end("rejected", reason=self._rejection.name.lower())
+        rule = self._broken_rule
+        self._wire.write(reject(REJECTIONS[rule]))
+        self._acceptor.metrics.associations_refused.labels(rule.value).inc()
+        self._end("rejected", reason=rule.value)
         self._start_artim()
 
     def _indicate_release(self) -> None:
@@ -299,7 +310,7 @@ class Provider:
         metrics = self._acceptor.metrics
         if association is not None:
             association.abandon()
-            self._acceptor.n_associations -= 1
+            self._acceptor.quota.close((association.sender.calling_ae, self._peer_address))
             self._acceptor.changed.set()
             metrics.associations.dec()
         metrics.associations_ended.labels(result).inc()

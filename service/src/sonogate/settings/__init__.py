@@ -2,19 +2,17 @@
 
 One commented TOML file plus environment variables (`SONOGATE_LISTENER__PORT=11113`); the
 environment wins. Nothing reads settings at import time: `load` is called once, by `cli`, and the
-result is handed down. `sections` holds the knobs, `sources` the file and the environment,
-`loading` joins and checks them, `reference` writes them out for people.
+result is handed down. `sections` and `listener` hold the knobs, made of `kinds`; `sources` reads
+the file and the environment, `loading` joins and checks them, `reference` writes them out for
+people.
 """
 
+from sonogate.settings.kinds import GIB, KIB, LOOPBACK_HOSTS, MIB
+from sonogate.settings.listener import ListenerSettings, SenderSettings
 from sonogate.settings.loading import load
 from sonogate.settings.sections import (
-    GIB,
-    KIB,
-    LOOPBACK_HOSTS,
-    MIB,
     HttpSettings,
     JudgeSettings,
-    ListenerSettings,
     LogSettings,
     ScoringSettings,
     Settings,
@@ -35,6 +33,7 @@ __all__ = [
     "ListenerSettings",
     "LogSettings",
     "ScoringSettings",
+    "SenderSettings",
     "Settings",
     "SpoolSettings",
     "StoreSettings",

@@ -1,7 +1,7 @@
 """Join the file and the environment, check them, and say what is wrong, where, and the remedy."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sonogate.errors import SettingsError
+from sonogate.errors import SettingFileError, SettingsError
 from sonogate.settings import reference
 from sonogate.settings.sections import Settings
 from sonogate.settings.sources import (
@@ -60,6 +60,26 @@ def load_with_origins(config: Path | None, env: Mapping[str, str] | None = None)
         raise SettingsError("\n".join(wrong))
     origins = {knob.key: _origin(knob, file, variables) for knob in all_knobs()}
     return Loaded(settings=settings, origins=origins)
+
+
+def load_checked(config: Path | None, check: Callable[[Settings], object]) -> Settings:
+    """Like `load`, and look at the files that settings name.
+
+    Args:
+        config: TOML file; None for none.
+        check: Raises `SettingFileError` for a file that is not right.
+
+    Raises:
+        SettingsError: As `load`, and what the check said, after the setting's place.
+    """
+    loaded = load_with_origins(config)
+    try:
+        check(loaded.settings)
+    except SettingFileError as error:
+        origin = loaded.origins[error.key]
+        place = f"environment {origin}" if origin.startswith(PREFIX) else origin
+        raise SettingsError(f"{place}: {error}") from error
+    return loaded.settings
 
 
 def _merge(under: Tree, over: Tree) -> Tree:

@@ -9,13 +9,14 @@ import types
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import annotated_types
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, IPvAnyNetwork, SecretStr
 from pydantic_core import PydanticUndefined
 
-from sonogate.settings.sections import GIB, KIB, MIB, Settings
+from sonogate.settings.kinds import GIB, KIB, MIB
+from sonogate.settings.sections import Settings
 from sonogate.settings.sources import Knob, all_knobs, knobs_of, without_none
 
 WORDS: Mapping[Any, str] = types.MappingProxyType(
@@ -26,6 +27,7 @@ WORDS: Mapping[Any, str] = types.MappingProxyType(
         str: "text",
         Path: "a path",
         SecretStr: "text (secret)",
+        IPvAnyNetwork: "IP addresses or networks",
     }
 )
 BOUNDS: Mapping[type, tuple[str, str]] = types.MappingProxyType(
@@ -76,6 +78,8 @@ def allowed(knob: Knob) -> str:
 
 def _kind_words(kind: Any) -> str:
     kind = without_none(kind)
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(str(value) for value in get_args(kind))
     if get_origin(kind) is tuple:

@@ -4,62 +4,21 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-KIB = 1024
-MIB = 1024 * KIB
-GIB = 1024 * MIB
-
-Bytes = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-AETitleText = Annotated[
-    str, Field(min_length=1, max_length=16, pattern=r"^[\x21-\x5b\x5d-\x7e][\x20-\x5b\x5d-\x7e]*$")
-]
-Quality = Annotated[float, Field(ge=0, le=100)]
-
-HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
-
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class Section(BaseModel):
-    """One table of the settings file; frozen, and it knows no other keys than its own."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
-    )
-
-
-class ListenerSettings(Section):
-    """The DICOM door: Verification and Storage SCP."""
-
-    ae_title: AETitleText = "SONOGATE"
-    """Our AE title."""
-    host: str = "127.0.0.1"
-    """Address to listen on; loopback until told otherwise."""
-    port: Port = 11112
-    """DICOM port; 0 picks a free one."""
-    check_called_ae: bool = False
-    """Reject associations that address another AE title."""
-    allowed_calling_aes: tuple[AETitleText, ...] = ()
-    """Senders admitted; empty admits any on loopback, and none beyond it."""
-    max_associations: Annotated[int, Field(gt=0, le=10_000)] = 500
-    """Associations held open at once; carts keep theirs open for the whole exam."""
-    max_pdu_bytes: Annotated[int, Field(ge=16 * KIB, le=MIB)] = 256 * KIB
-    """Largest P-DATA-TF we take; large PDUs receive a cine 1.3 to 1.6 times faster."""
-    max_object_bytes: Bytes = 2 * GIB
-    """Byte budget of one object; a 10 s uncompressed colour cine is about 1 GB."""
-    max_association_bytes: Bytes = 64 * GIB
-    """Byte budget of one association; a whole day of one cart stays under it."""
-    artim_seconds: Seconds = 30.0
-    """Time for the peer to ask for an association or to close the connection (PS3.8 ARTIM)."""
-    idle_seconds: Seconds = 3600.0
-    """An association that says nothing for so long is aborted; an exam rarely takes an hour."""
-    pdu_progress_seconds: Seconds = 30.0
-    """A PDU or object that stops arriving half-way is given up after this time."""
-    extra_sop_classes: tuple[str, ...] = ()
-    """Private SOP class UIDs to keep as well; they are judged not_applicable."""
+from sonogate.settings.kinds import (
+    GIB,
+    KIB,
+    LOOPBACK_HOSTS,
+    MIB,
+    Bytes,
+    HomePath,
+    Port,
+    Quality,
+    Seconds,
+    Section,
+)
+from sonogate.settings.listener import ListenerSettings
 
 
 class HttpSettings(Section):
