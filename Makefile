@@ -134,6 +134,7 @@ docs: $(VENV)/.run ## write the generated reference pages again
 	@$(BIN)/sonogate settings docs > docs/reference/settings.md
 	@$(BIN)/sonogate settings example > deploy/sonogate.example.toml
 	@$(BIN)/python -m sonogate.observe.reference > docs/reference/metrics.md
+	@$(BIN)/python -m sonogate.receive.conformance > docs/conformance.md
 	@$(BIN)/python -m sonoquality.degrade.reference > docs/reference/degradations.md
 
 clean: ## remove the environment and caches
