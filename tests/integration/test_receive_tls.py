@@ -1,12 +1,15 @@
 """The locked door: who gets in, what the others are told, and that it is the same door inside."""
 
 import asyncio
+import gc
 import os
 import socket
 import ssl
+import sys
 import threading
 import time
 import warnings
+from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -165,11 +168,16 @@ def say_plain(octets: bytes) -> Knock:
 def shake_hands(context: ssl.SSLContext, port: int) -> None:
     """Knock with TLS, to the end; the refusal may come after our own half."""
     with (
-        suppress(OSError),
         socket.create_connection(("127.0.0.1", port), 5) as wire,
         context.wrap_socket(wire, server_hostname="127.0.0.1") as tls,
     ):
         tls.recv(1)
+
+
+def quietly(context: ssl.SSLContext, port: int) -> None:
+    """Knock, and take what comes."""
+    with suppress(OSError):
+        shake_hands(context, port)
 
 
 def old_version(port: int, ours: Authority, _foreign: Authority) -> None:
@@ -179,7 +187,7 @@ def old_version(port: int, ours: Authority, _foreign: Authority) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
-    shake_hands(context, port)
+    quietly(context, port)
 
 
 def old_cipher(port: int, ours: Authority, _foreign: Authority) -> None:
@@ -187,27 +195,27 @@ def old_cipher(port: int, ours: Authority, _foreign: Authority) -> None:
     context = client(ours, ours.vouch("cart"))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE-ECDSA-AES128-SHA")
-    shake_hands(context, port)
+    quietly(context, port)
 
 
 def no_certificate(port: int, ours: Authority, _foreign: Authority) -> None:
     """Show nothing."""
-    shake_hands(client(ours), port)
+    quietly(client(ours), port)
 
 
 def expired(port: int, ours: Authority, _foreign: Authority) -> None:
     """Show what held until yesterday."""
-    shake_hands(client(ours, ours.vouch("late", for_days=-1)), port)
+    quietly(client(ours, ours.vouch("late", for_days=-1)), port)
 
 
 def foreign(port: int, ours: Authority, other: Authority) -> None:
     """Show what somebody else vouches for."""
-    shake_hands(client(ours, other.vouch("stranger")), port)
+    quietly(client(ours, other.vouch("stranger")), port)
 
 
 def distrust(port: int, ours: Authority, other: Authority) -> None:
     """Trust somebody else."""
-    shake_hands(client(other, ours.vouch("cart")), port)
+    quietly(client(other, ours.vouch("cart")), port)
 
 
 def hang_up(port: int, _ours: Authority, _foreign: Authority) -> None:
@@ -252,6 +260,35 @@ async def test_who_does_not_fit_the_lock_stays_outside(
     assert reason in said
     for secret in ("secret", "stranger", "PRIVATE", "GET /", "hospital.example"):
         assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("knock", "alert"),
+    [
+        (no_certificate, "certificate required"),
+        (expired, "certificate expired"),
+        (foreign, "unknown ca"),
+        (old_version, "protocol version"),
+        (old_cipher, "handshake failure"),
+    ],
+)
+async def test_a_refused_peer_is_told_why(
+    authority: Authority, tmp_path: Path, knock: Knock, alert: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The alert reaches the cart, so that its own log names the cause."""
+    told: list[str] = []
+
+    def shake(context: ssl.SSLContext, port: int) -> None:
+        with pytest.raises(ssl.SSLError) as caught:
+            shake_hands(context, port)
+        told.append((caught.value.reason or "").replace("_", " ").lower())
+
+    other, here = Authority(tmp_path, "other"), sys.modules[__name__]
+    async with open_door(tmp_path, **lock(authority.door(), authority)) as door:
+        monkeypatch.setattr(here, "quietly", shake)
+        await asyncio.to_thread(knock, door.port, authority, other)
+
+    assert told[0].endswith(alert)
 
 
 async def test_a_handshake_that_never_ends_is_cut_off(authority: Authority, tmp_path: Path) -> None:
@@ -359,6 +396,42 @@ async def test_a_stuck_disk_holds_a_locked_sender_up(
         await sending
         assert await peer.hear_status() == 0
         assert len(door.held()[0]) > n_pieces * 200_000
+
+
+def n_tls_buffers() -> int:
+    """Count asyncio's TLS protocols, each with a buffer of 256 KiB, that anything refers to."""
+    return sum(isinstance(each, SSLProtocol) for each in gc.get_objects())
+
+
+async def test_what_ended_waits_for_no_garbage_collector(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """Short associations and refused handshakes hold no memory once they are over."""
+    cart = client(authority, authority.vouch("cart"))
+
+    def knock(port: int) -> None:
+        for _ in range(5):
+            quietly(client(authority), port)
+            say_plain(b"GET / HTTP/1.1")(port, authority, authority)
+            hang_up(port, authority, authority)
+            with (
+                socket.create_connection(("127.0.0.1", port), 5) as wire,
+                cart.wrap_socket(wire, server_hostname="127.0.0.1") as tls,
+            ):
+                tls.sendall(associate_rq())
+                assert A_ASSOCIATE_AC == tls.recv(1)[0]
+
+    before = n_tls_buffers()
+    async with open_door(tmp_path, **lock(authority.door(), authority)) as door:
+        gc.collect()
+        gc.disable()
+        try:
+            await asyncio.to_thread(knock, door.port)
+            await eventually(lambda: not door.listener._acceptor.connections)
+            await asyncio.sleep(0.05)
+            assert n_tls_buffers() <= before
+        finally:
+            gc.enable()
 
 
 async def test_a_certificate_opens_only_its_own_place(authority: Authority, tmp_path: Path) -> None:

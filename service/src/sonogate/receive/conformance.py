@@ -60,7 +60,7 @@ STATUSES: Final[Mapping[DimseStatus, str]] = {
     DimseStatus.OUT_OF_RESOURCES: "Not kept for want of room; send it again later.",
     DimseStatus.CANNOT_UNDERSTAND: "Not kept; sending it again won't help.",
     DimseStatus.PROCESSING_FAILURE: "A fault of the gate; the object may be sent again.",
-    DimseStatus.SOP_CLASS_NOT_SUPPORTED: "The SOP class named in the request is none the gate takes.",
+    DimseStatus.SOP_CLASS_NOT_SUPPORTED: "The request names a SOP class that is not taken.",
     DimseStatus.UNRECOGNIZED_OPERATION: "The context does not serve this operation.",
 }
 

@@ -62,6 +62,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._is_made:
             return
         self._provider.connection_lost()
+        self._transport = _GONE
         self._acceptor.connections.discard(self)
         self._acceptor.changed.set()
 
@@ -123,6 +124,27 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+
+class _Gone(asyncio.Transport):
+    """Takes the place of a lost transport.
+
+    asyncio's own for TLS refers to us, and both would wait for the garbage collector with their
+    buffers.
+    """
+
+    def is_closing(self) -> bool:
+        """It is closed."""
+        return True
+
+    def close(self) -> None:
+        """It is closed."""
+
+    def abort(self) -> None:
+        """It is closed."""
+
+
+_GONE: Final = _Gone()
 
 
 def peer_address(transport: asyncio.BaseTransport) -> str:

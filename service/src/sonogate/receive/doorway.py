@@ -6,6 +6,7 @@ from typing import Final, cast
 
 from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
+from sonogate.receive.alerts import wire_of_task
 from sonogate.receive.connection import Connection, peer_address, tune
 from sonogate.receive.tls import TlsRefusal, refusal_of
 
@@ -42,20 +43,23 @@ class Doorway(asyncio.Protocol):
         self._transport.abort()
 
     async def _shake_hands(self) -> None:
-        connection, error = Connection(self._acceptor), None
+        connection, refusal = Connection(self._acceptor), TlsRefusal.LOST
         try:
             secured = await self._start_tls(connection)
-        except OSError as failure:
-            secured, error = None, failure
+        except OSError as error:
+            secured, refusal = None, refusal_of(error)
+            # Its frames hold asyncio's buffer of 256 KiB in a cycle that waits for the collector.
+            error.__traceback__ = None
         finally:
             self._acceptor.connections.discard(self)
             self._acceptor.changed.set()
         if secured is None or connection.is_lost:
-            self._note(refusal_of(error))
+            self._note(refusal)
         else:
             connection.connection_made(secured)
 
     async def _start_tls(self, connection: Connection) -> asyncio.Transport | None:
+        wire_of_task.set(self._transport)
         return await asyncio.get_running_loop().start_tls(
             self._transport,
             connection,

@@ -15,6 +15,7 @@ from typing import Final
 from sonogate.errors import SettingFileError
 from sonogate.observe.health import Check
 from sonogate.observe.logs import get_logger
+from sonogate.receive.alerts import AlertingContext
 from sonogate.receive.certificate import expires_at
 from sonogate.settings import ListenerSettings, Settings
 
@@ -66,8 +67,8 @@ _BY_REASON: Final[Mapping[str, TlsRefusal]] = {
 _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 
 
-def refusal_of(error: OSError | None) -> TlsRefusal:
-    """Say why a handshake failed; without an error the connection was lost."""
+def refusal_of(error: OSError) -> TlsRefusal:
+    """Say why a handshake failed."""
     if isinstance(error, ssl.SSLCertVerificationError):
         in_time = error.verify_code not in (_NOT_YET_VALID, _EXPIRED)
         return TlsRefusal.CERTIFICATE_NOT_TRUSTED if in_time else TlsRefusal.CERTIFICATE_EXPIRED
@@ -89,7 +90,7 @@ def make_context(settings: ListenerSettings) -> ssl.SSLContext | None:
     """
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
-    context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    context = hardened(AlertingContext(ssl.PROTOCOL_TLS_SERVER))
     load_pair(context, settings.tls_certificate, settings.tls_key)
     if settings.tls_client_ca is not None:
         load_authorities(context, settings.tls_client_ca, "listener.tls_client_ca")
