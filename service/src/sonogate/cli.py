@@ -39,7 +39,6 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="SONOGATE_CONFIG", help="TOML settings file."),
 ]
-PemOption = Annotated[Path | None, typer.Option(help="PEM file.")]
 PathsArgument = Annotated[list[Path], typer.Argument(help="Files, or folders to walk.")]
 
 
@@ -142,14 +141,13 @@ def send(
     calling_ae: Annotated[str, typer.Option(help="Our AE title.")] = "SONOGATE",
     *,
     tls: Annotated[bool, typer.Option("--tls", help="Speak DICOM over TLS; needs --ca.")] = False,
-    ca: PemOption = None,
-    cert: PemOption = None,
-    key: PemOption = None,
+    ca: Annotated[Path | None, typer.Option(help="PEM: who vouches for the receiver.")] = None,
+    cert: Annotated[Path | None, typer.Option(help="PEM: the certificate we show.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM: its key.")] = None,
 ) -> None:
     """Send DICOM objects by C-STORE, each in the transfer syntax it has.
 
-    With --tls the receiver must show a certificate of --ca for the HOST it is addressed by; --cert
-    and --key are what we show where it asks.
+    With --tls the receiver must show a certificate of --ca for the HOST it is addressed by.
     """
     from sonogate.demo.objects import find_objects
     from sonogate.demo.sender import Peer, Sent, send_study

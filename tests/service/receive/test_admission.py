@@ -93,6 +93,7 @@ def test_a_listed_sender_comes_from_its_addresses(address: str, broken: Rule | N
     [
         ("AB:" * 31 + "AB", CERTIFICATE, None),
         ("ab" * 32, CERTIFICATE, None),
+        ("sha256 Fingerprint=" + "AB:" * 31 + "AB", CERTIFICATE, None),
         ("Cart.Hospital.Example", CERTIFICATE, None),
         ("hospital.example", CERTIFICATE, Rule.CERTIFICATE),
         ("cd" * 32, CERTIFICATE, Rule.CERTIFICATE),

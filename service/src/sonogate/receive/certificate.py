@@ -22,9 +22,10 @@ class PeerCertificate:
         """Whether this is the certificate that a setting means.
 
         Args:
-            identity: SHA-256 fingerprint (colons allowed), or a name.
+            identity: SHA-256 fingerprint (in one piece, with colons, or the whole line that
+                `openssl x509 -fingerprint` prints), or a name.
         """
-        wanted = identity.strip().lower()
+        wanted = identity.rpartition("=")[2].strip().lower()
         return wanted.replace(":", "") == self.sha256 or wanted in self.names
 
 
