@@ -1,11 +1,14 @@
 """The files of a locked door: each fault is named with the setting's line and the remedy."""
 
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
 from sonogate.errors import SettingsError
 from sonogate.observe.metrics import TLS_REFUSALS
@@ -54,12 +57,14 @@ def test_a_key_of_another_is_named(authority: Authority, tmp_path: Path) -> None
 
 def encrypt(key: Path) -> None:
     """Put a passphrase on a key."""
-    subprocess.run(
-        ["openssl", "pkey", "-in", key, "-aes256", "-passout", "pass:x", "-out", f"{key}.new"],
-        check=True,
-        capture_output=True,
+    read = serialization.load_pem_private_key(key.read_bytes(), None)
+    key.write_bytes(
+        read.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"x"),
+        )
     )
-    Path(f"{key}.new").replace(key)
 
 
 def scribble(path: Path) -> None:
@@ -94,24 +99,20 @@ def test_each_broken_file_is_named_with_its_line(
 def test_a_weak_key_is_refused(tmp_path: Path) -> None:
     """RSA of 1024 bits is below what RFC 9325 asks for."""
     certificate, key = tmp_path / "weak.crt", tmp_path / "weak.key"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:1024",
-            "-nodes",
-            "-subj",
-            "/CN=weak",
-            "-keyout",
-            key,
-            "-out",
-            certificate,
-        ],
-        check=True,
-        capture_output=True,
+    weak = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that is what is tested
+    key.write_bytes(
+        weak.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
     )
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "weak")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        name, name, weak.public_key(), 1, now, now + timedelta(days=1)
+    ).sign(weak, hashes.SHA256())
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     said = complaint(tmp_path, tls_certificate=certificate, tls_key=key)
 
     assert "too weak; make one with RSA of 2048 bits or more, or ECDSA P-256" in said
