@@ -447,6 +447,35 @@ async def test_a_certificate_opens_only_its_own_place(authority: Authority, tmp_
         assert door.count("sonogate_associations_refused_total", rule="certificate") == 1
 
 
+async def test_a_resumed_session_has_the_certificate_it_began_with(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """TLS 1.2 resumes by id without showing the certificate again; it is still bound to it."""
+    senders = [{"ae_title": "CART", "certificate": "cart1"}]
+
+    def knock(port: int, context: ssl.SSLContext) -> list[tuple[bool | None, int]]:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        session, answers = None, []
+        for _ in range(2):
+            with socket.create_connection(("127.0.0.1", port), 5) as wire:
+                tls = context.wrap_socket(wire, server_hostname="127.0.0.1", session=session)
+                tls.sendall(associate_rq())
+                answers.append((tls.session_reused, tls.recv(1)[0]))
+                session = tls.session
+                tls.sendall(bytes.fromhex("07000000000400000000"))
+                with suppress(OSError):
+                    while tls.recv(4096):
+                        pass
+                tls.close()
+        return answers
+
+    async with open_door(tmp_path, senders=senders, **lock(authority.door(), authority)) as door:
+        one, two = (client(authority, authority.vouch(name)) for name in ("cart1", "cart2"))
+        for context, answer in ((one, A_ASSOCIATE_AC), (two, A_ASSOCIATE_RJ)):
+            answers = await asyncio.to_thread(knock, door.port, context)
+            assert [(False, answer), (True, answer)] == answers
+
+
 def shown_by(port: int, context: ssl.SSLContext) -> bytes:
     """Return the certificate that the door shows now."""
     with (

@@ -1,7 +1,8 @@
 """DICOM TLS: the BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15 B.12).
 
-TLS 1.2 and 1.3, 1.3 where the peer offers it; no renegotiation, no compression, no resumption, so
-that every association presents its certificate anew. Files are read here and nowhere else.
+TLS 1.2 and 1.3, 1.3 where the peer offers it; no renegotiation, no compression, no tickets. (Python
+can't switch TLS 1.2's sessions by id off; one that is resumed has the certificate it began with.)
+Files are read here and nowhere else.
 """
 
 import asyncio
