@@ -307,6 +307,25 @@ async def test_a_handshake_that_never_ends_is_cut_off(authority: Authority, tmp_
         assert not door.listener._acceptor.connections
 
 
+async def test_silence_after_the_handshake_is_cut_off_too(
+    authority: Authority, tmp_path: Path
+) -> None:
+    """ARTIM goes on inside the door; a peer that never says goodbye is closed all the same."""
+    locked = lock(authority.door())
+    async with open_door(tmp_path, artim_seconds=0.3, **locked) as door:
+
+        def knock() -> bytes:
+            with (
+                socket.create_connection(("127.0.0.1", door.port), 5) as wire,
+                client(authority).wrap_socket(wire, server_hostname="127.0.0.1") as tls,
+            ):
+                return tls.recv(1)
+
+        assert b"" == await asyncio.to_thread(knock)
+        await eventually(lambda: not door.listener._acceptor.connections)
+        await assert_open_to(door, client(authority))
+
+
 async def test_handshakes_take_places_too(authority: Authority, tmp_path: Path) -> None:
     """Peers that begin and never end their handshake are bounded like any connection."""
     async with open_door(tmp_path, max_associations=1, **lock(authority.door())) as door:

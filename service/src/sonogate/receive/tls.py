@@ -210,16 +210,14 @@ class Certificates:
             await asyncio.to_thread(self._look)
 
     def _look(self) -> None:
-        stamps = self._stamps()
-        if stamps == self._seen:
-            return
-        self._seen = stamps
-        self.reload()
+        if self._stamps() != self._seen:
+            self.reload()
 
     def reload(self) -> None:
         """Take the files anew; if they are broken, keep what is in force and say so."""
         if self.context is None:
             return
+        self._seen = self._stamps()
         try:
             self._read()
         except SettingFileError as error:
