@@ -40,6 +40,7 @@ class Peer:
     called_ae: str
     calling_ae: str = "SONOGATE_DEMO"
     tls: ssl.SSLContext | None = None  #: None speaks in the clear
+    answer_seconds: float = ANSWER_SECONDS  #: how long it may take over an answer
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"
@@ -135,7 +136,7 @@ def _words(status: int | None) -> str:
 @contextmanager
 def _association(peer: Peer, contexts: list[PresentationContext]) -> Iterator[Association]:
     ae = AE(ae_title=peer.calling_ae)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = peer.answer_seconds
     ae.connection_timeout = 5.0
     association = ae.associate(
         peer.host,

@@ -21,6 +21,7 @@ from sonogate.receive.spool import Spool
 from sonogate.settings import Settings
 
 HTTP_SECONDS = 3.0
+DICOM_SECONDS = 5.0
 CALLING_AE = "SONOGATE_DOCTOR"
 
 
@@ -56,6 +57,7 @@ def _peer(settings: Settings, port: int | None = None) -> Peer:
         host="127.0.0.1" if host in ("0.0.0.0", "::") else host,  # noqa: S104 - reads, binds nothing
         port=settings.listener.port if port is None else port,
         called_ae=settings.listener.ae_title,
+        answer_seconds=DICOM_SECONDS,
         calling_ae=lock.own_ae_title(listener) or CALLING_AE,
         tls=self_trusting_context(listener.tls_certificate) if listener.tls_certificate else None,
     )
