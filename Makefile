@@ -13,7 +13,7 @@ CSV := docs/results/csv
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials ablations ulpips fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -108,6 +108,10 @@ trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts 
 	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --as-they-are --out $(CSV)/nrq-organs-clean.csv
 	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-organs-ladders.csv
 	@$(BIN)/sonoquality evaluate pages --out docs/results
+
+traces: $(VENV)/.train ## teach the net that tells spectra and M-mode, and make its entry again (half an hour)
+	@$(BIN)/sonoquality train traces --config models/recipes/traces.toml --data ../shared/data --out scratch/traces
+	@$(BIN)/sonoquality export traces --run scratch/traces --data ../shared/data --out models/zoo
 
 ablations: $(VENV)/.train ## train short encoders alike but for one loss or source, and compare them (hours; resumes); writes docs/results
 	@$(BIN)/sonoquality train ablations --config models/recipes/ablation.toml --data ../shared/data --out $(ABLATIONS)

@@ -1,6 +1,7 @@
 """The doctor: each line says in plain words what is the case and, if it is wrong, what to do."""
 
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,19 @@ import pytest
 
 from sonogate.doctor import disk, doors
 from sonogate.doctor.check import Check, Level, fail
-from sonogate.doctor.model import runtime_check
-from sonogate.settings import GIB, HttpSettings, ListenerSettings, Settings, SpoolSettings
+from sonogate.doctor.model import runtime_check, trace_net_check
+from sonogate.errors import ModelError
+from sonogate.read.traces import find
+from sonogate.settings import (
+    GIB,
+    HttpSettings,
+    ListenerSettings,
+    ScoringSettings,
+    Settings,
+    SpoolSettings,
+)
+from sonogate.worker import Examiner
+from sonoquality.zoo import default_zoo
 
 
 @pytest.fixture
@@ -122,6 +134,26 @@ def test_beyond_loopback_without_senders_nobody_is_admitted(tmp_path: Path) -> N
 def test_exactly_one_runtime_must_be_installed(found: dict[str, str], level: Level) -> None:
     """The two distributions fill one folder; both together break each other."""
     assert level == runtime_check(found).level
+
+
+def test_a_trace_net_that_is_not_the_released_one_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers refuse to start on it; the doctor names the file and the remedy."""
+    entry = shutil.copytree(default_zoo() / find.NET, tmp_path / find.NET)
+    (entry / "model.onnx").write_bytes(b"another")
+    monkeypatch.setattr(find, "default_zoo", lambda: tmp_path)
+    find.trace_net.cache_clear()
+    try:
+        check = trace_net_check()
+        with pytest.raises(ModelError, match="install the release again"):
+            Examiner.open(ScoringSettings())
+    finally:
+        find.trace_net.cache_clear()
+
+    assert Level.FAIL == check.level
+    assert "model.onnx has SHA-256" in check.said
+    assert "install the release again" == check.remedy
 
 
 def test_a_line_is_for_people_and_for_programs() -> None:

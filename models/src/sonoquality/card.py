@@ -142,7 +142,7 @@ class ModelCard:
             HashMismatchError: it differs.
             BadCardError: it is missing.
         """
-        return _checked(entry / MODEL_FILE, self.sha256)
+        return checked_file(entry / MODEL_FILE, self.sha256)
 
 
 def checked_manifold(entry: Path, manifold: ManifoldFile) -> Path:
@@ -152,10 +152,16 @@ def checked_manifold(entry: Path, manifold: ManifoldFile) -> Path:
         HashMismatchError: it differs.
         BadCardError: it is missing.
     """
-    return _checked(entry / manifold.file, manifold.sha256)
+    return checked_file(entry / manifold.file, manifold.sha256)
 
 
-def _checked(path: Path, sha256: str) -> Path:
+def checked_file(path: Path, sha256: str) -> Path:
+    """Return a file if its SHA-256 is the one its card says.
+
+    Raises:
+        HashMismatchError: it differs.
+        BadCardError: it is missing.
+    """
     if not path.is_file():
         raise BadCardError(f"{path} is missing; install the release again.")
     found = hashlib.sha256(path.read_bytes()).hexdigest()

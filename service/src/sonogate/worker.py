@@ -18,6 +18,7 @@ from sonogate.read.frames import read_frames
 from sonogate.read.objects.header import open_object
 from sonogate.read.pixels.pictures import fingerprint
 from sonogate.read.thumbnails import thumbnail_png
+from sonogate.read.traces.find import trace_net
 from sonogate.score import wire
 from sonogate.score.confinement import tighten
 from sonogate.score.heatmap import heatmap_png
@@ -33,7 +34,8 @@ class Examiner:
 
     @classmethod
     def open(cls, settings: ScoringSettings) -> "Examiner":
-        """Load the model; raises ModelError."""
+        """Load the models; raises ModelError."""
+        trace_net()
         return cls(ModelScorer.open(settings))
 
     def examine(self, job: Job) -> Examination:
@@ -120,6 +122,7 @@ def main(missing: Sequence[str] = ()) -> None:
     wire_in, wire_out = take_wire()
     try:
         scorer = ModelScorer.open(settings)
+        trace_net()
     except GateError as error:
         sys.exit(str(error))
     tighten(settings.memory_bytes)

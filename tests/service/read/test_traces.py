@@ -71,6 +71,40 @@ def test_m_mode_without_much_blood_is_recognised(kind: str, layout: str) -> None
     assert codes.count("m_mode") >= 2, codes
 
 
+@pytest.mark.slow
+def test_spectra_without_a_whole_baseline_are_recognised() -> None:
+    """Of another style than what the rules and the net know: of sixteen at least five."""
+    kinds = ("arterial", "venous", "valve", "weak")
+    screens = [
+        other_screen(kind, seed, baseline=baseline, layout="under")
+        for kind in kinds
+        for seed, baseline in ((601, "none"), (603, "dashed"), (605, "short"), (607, "none"))
+    ]
+    codes = [found(screen.picture) for screen in screens]
+
+    assert codes.count("spectral_doppler") >= 5, codes
+
+
+@pytest.mark.parametrize("tint", [(1.0, 0.75, 0.35), (0.5, 0.75, 1.0)])
+def test_a_tinted_spectrum_is_one(tint: tuple[float, float, float]) -> None:
+    """A grey map with a hue, the drawn baseline in green: little of it is flow."""
+    grey = trace_screen("arterial", 3, layout="full").picture
+    luma = grey if grey.ndim == 2 else grey[..., 0]
+    tinted = (luma[..., None] * np.array(tint)).astype(np.uint8)
+    tinted[40:44] = (0, 200, 60)
+
+    assert "spectral_doppler" == found(tinted)
+
+
+def test_flow_of_two_hues_is_no_trace() -> None:
+    """The same spectrum painted as flow towards the probe and away from it."""
+    grey = trace_screen("arterial", 3, layout="full").picture
+    luma = grey if grey.ndim == 2 else grey[..., 0]
+    hues = np.where(np.arange(luma.shape[1])[:, None] // 40 % 2, (1.0, 0.2, 0.0), (0.0, 0.3, 1.0))
+
+    assert found((luma[..., None] * hues).astype(np.uint8)) is None
+
+
 @pytest.mark.parametrize("layout", ["full", "below", "beside"])
 @pytest.mark.parametrize("kind", ["arterial", "heart", "lung"])
 def test_a_screenshot_of_a_trace_is_not_judged(kind: str, layout: str, tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from sonoquality.cli.encoders import load_weights, room
+from sonoquality.cli.options import Bars, Data
 from sonoquality.errors import WeightsError
 from sonoquality.exported import PRECISIONS
 
@@ -43,6 +45,19 @@ def encoder(
     for name, graph in record.graphs.items():
         worst = max(graph.differences[graph.kept])
         print(f"{name}: {graph.n_bytes / 1e6:.2f} MB, {graph.kept}, difference {worst:.1e}")
+
+
+@app.command()
+def traces(
+    run: Annotated[Path, typer.Option(help="Folder of `sonoquality train traces`.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The zoo.")],
+) -> None:
+    """Write the net that tells traces as an entry of the zoo, and how sure it must be."""
+    entry = room("sonoquality.training.traces.entry")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns) as progress:
+        print(entry.write_entry(run, data, out, Bars(progress)))
 
 
 def _check(precisions: list[str], data: Path | None) -> None:

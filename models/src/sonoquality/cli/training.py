@@ -99,3 +99,13 @@ def restoration(config: Config, weights: Weights, out: Run, data: Pictures = Non
     with Progress(*columns, TimeRemainingColumn()) as progress:
         recipe = configs.read_config(config)
         print(loop.train(recipe, load_weights(weights), data, out, Bars(progress)))
+
+
+@app.command()
+def traces(config: Config, data: Data, out: Run) -> None:
+    """Train the net that tells spectra and M-mode traces from B-mode."""
+    loop = room("sonoquality.training.traces.loop")
+    configs = import_module("sonoquality.training.traces.config")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        print(loop.train(configs.read_config(config), data, out, Bars(progress)))

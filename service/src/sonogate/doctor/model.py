@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sonogate.doctor.check import Check, fail, ok, warn
 from sonogate.errors import GateError
+from sonogate.read.traces.find import NET, trace_net
 from sonogate.score.scorer import ModelScorer
 from sonogate.settings import Settings
 from sonoquality.golden import differences
@@ -34,6 +35,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield ok("model", f"{scorer.identity.name} {scorer.identity.version}, hash as on its card")
     yield _provider(scorer)
     yield _golden(scorer, (settings.scoring.zoo or default_zoo()) / settings.scoring.model)
+    yield trace_net_check()
 
 
 def installed_runtimes() -> dict[str, str]:
@@ -97,3 +99,12 @@ def _golden(scorer: ModelScorer, entry: Path) -> Check:
             'try scoring.providers = ["cpu"]; if that is right, the GPU rung is not to be trusted',
         )
     return ok("golden image", "scored as when the model was made")
+
+
+def trace_net_check() -> Check:
+    """Judge whether the net that tells traces is the one that was released."""
+    try:
+        trace_net()
+    except GateError as error:
+        return fail("trace net", str(error), "install the release again")
+    return ok("trace net", f"{NET}, hash as on its card")
