@@ -1,6 +1,7 @@
 """Short runs alike but for one thing: the same windows for all, one table that compares them."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,8 @@ def test_every_run_sees_the_same_number_of_windows() -> None:
     base = read_config(ROOT / "models" / "recipes" / "ablation.toml")
     every = ablations.variants(base)
 
-    assert {14_400} == {config.n_windows for config in every.values()}
-    assert {180, 300} == {config.n_steps for config in every.values()}
+    assert {48_000} == {config.n_windows for config in every.values()}
+    assert {600, 1000} == {config.n_steps for config in every.values()}
     assert {"severity", "detection", "ladder", "change", "texture", "masked"} <= {
         weight
         for config in every.values()
@@ -53,7 +54,7 @@ def test_an_older_record_without_a_weight_goes_on(tmp_path: Path) -> None:
 
 
 def test_both_commands_end_in_one_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A whole run and one with masked modelling; a line per picture, a column per judge."""
+    """Two runs, and one that is not finished; a line per picture, a column per judge."""
     data = collection(tmp_path)
     index = (data / INDEX).read_text(encoding="utf-8")
     (data / INDEX).write_text(index.replace("g11,train", "g11,val"), encoding="utf-8")
@@ -65,9 +66,16 @@ def test_both_commands_end_in_one_table(tmp_path: Path, monkeypatch: pytest.Monk
     runs, results = tmp_path / "runs", tmp_path / "results"
     (results / "csv").mkdir(parents=True)
     (tmp_path / "images").mkdir()
+    command = ["evaluate", "ablations", *shared, "--runs", str(runs), "--out", str(results)]
+    refused = CliRunner().invoke(app, command)
+    assert "no whole run" in str(refused.exception)
     made = CliRunner().invoke(app, ["train", "ablations", *shared, "--out", str(runs)])
     assert 0 == made.exit_code, made.output
-    command = ["evaluate", "ablations", *shared, "--runs", str(runs), "--out", str(results)]
+    monkeypatch.setattr(ablations, "WEIGHTS", kept | {"only begun": {"ladder": 0.0}})
+    shutil.copytree(runs / "whole", runs / "only-begun")
+    ended = (runs / "whole" / "record.json").read_text(encoding="utf-8")
+    begun = ended.replace("n_windows_seen", "n_windows")
+    (runs / "only-begun" / "record.json").write_text(begun, encoding="utf-8")
     command += ["--encoder", str(ablations.folder_of(runs, ablations.WHOLE))]
     judged = CliRunner().invoke(app, command)
     assert 0 == judged.exit_code, judged.output
@@ -75,6 +83,7 @@ def test_both_commands_end_in_one_table(tmp_path: Path, monkeypatch: pytest.Monk
     with (results / "csv" / "encoder-ablations.csv").open(encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     assert {"whole", "with masked modelling", "as shipped"} < set(lines[0])
+    assert "only begun" not in lines[0]
     assert all(line["whole"] == line["as shipped"] for line in lines)
     assert 1 + 18 * 3 == len({(line["operator"], line["level"]) for line in lines})
     assert "with masked modelling" in (results / "nrq.md").read_text(encoding="utf-8")

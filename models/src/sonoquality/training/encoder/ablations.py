@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+
+from sonoquality.arrays import Floats
 from sonoquality.networks.checkpoints import load_encoder
+from sonoquality.networks.identity import sha256_of
+from sonoquality.training.encoder import record
 from sonoquality.training.encoder.config import EncoderConfig
 from sonoquality.training.encoder.loop import Progress, train
 from sonoquality.training.encoder.probe import Probe, Score, badness_by_image, features, make
@@ -31,7 +36,7 @@ WEIGHTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
 )
 UNSEEN = ("hc18_fetal_head", "lung_pocus")  #: sources that a run is made without
 SHIPPED = "as shipped"
-PROBE_FILE = "probe.npz"
+PROBE_FILE, FEATURES = "probe.npz", "features"
 WITHOUT_SOURCE = "unseen "
 REFITTED = "whole, refitted without "  #: the whole run's encoder, a manifold without a source
 
@@ -87,7 +92,7 @@ def measure(
     *,
     shipped: Path | None = None,
 ) -> None:
-    """Judge the probe's pictures by every finished run; writes one table for all.
+    """Judge the probe's pictures by every run that is finished; writes one table for all.
 
     Args:
         base: of the runs.
@@ -98,15 +103,19 @@ def measure(
         shipped: folder of a long run's encoder, to stand beside the short ones.
 
     Raises:
-        OSError: a run has no encoder yet.
-        ValueError: the data have no validation images.
+        ValueError: the whole run is not finished, or the data have no validation images.
     """
+    every = {
+        name: config
+        for name, config in variants(base).items()
+        if record.is_finished(folder_of(out, name))
+    }
+    if WHOLE not in every:
+        raise ValueError(f"{out} has no whole run to compare with; train it first.")
     probe = probe_of(out, data, progress)
     columns: dict[str, Score] = {}
-    every = variants(base)
     for number, (name, config) in enumerate(every.items(), start=1):
-        found = features(load_encoder(folder_of(out, name)), probe)
-        vectors = found.reshape(len(found), -1)
+        vectors = _vectors(folder_of(out, name), probe, out)
         refits = {name: config.without_sources}
         if name == WHOLE:
             refits |= {f"{REFITTED}{source}": (source,) for source in UNSEEN}
@@ -114,9 +123,19 @@ def measure(
             columns[judge] = badness_by_image(vectors, probe, FitRecipe(), without)
         progress("runs measured", number, len(every))
     if shipped:
-        found = features(load_encoder(shipped), probe)
-        columns[SHIPPED] = badness_by_image(found.reshape(len(found), -1), probe, FitRecipe())
+        columns[SHIPPED] = badness_by_image(_vectors(shipped, probe, out), probe, FitRecipe())
     _write(path, probe, columns)
+
+
+def _vectors(run: Path, probe: Probe, out: Path) -> Floats:
+    """Return (n, tap * width) features by a run's encoder; computed once, kept beside the runs."""
+    encoder = load_encoder(run)
+    place = out / FEATURES / f"{sha256_of(encoder)[:16]}-{len(probe.image)}.npy"
+    if not place.exists():
+        place.parent.mkdir(exist_ok=True)
+        found = features(encoder, probe)
+        np.save(place, found.reshape(len(found), -1))
+    return np.asarray(np.load(place))
 
 
 def _write(path: Path, probe: Probe, columns: Mapping[str, Score]) -> None:

@@ -63,7 +63,7 @@ class Probe:
 Cut = tuple[Luma, Mask, Row, str, int]
 
 
-def make(data: Path, progress: Progress, n_per_source: int = 6) -> Probe:
+def make(data: Path, progress: Progress, n_per_source: int = 10) -> Probe:
     """Cut the windows; validation images are spread over the groups of every source.
 
     Raises:

@@ -55,6 +55,11 @@ def finish(out: Path, encoder: VisionTransformer, config: EncoderConfig) -> None
     _write(out, {**_read(out), **came_out})
 
 
+def is_finished(out: Path) -> bool:
+    """Whether a run took all its steps; an encoder alone may be that of a checkpoint."""
+    return "n_windows_seen" in _read(out)
+
+
 def _sitting() -> dict[str, Any]:
     return {
         "git_commit": _git_commit(),
