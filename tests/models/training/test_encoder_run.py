@@ -84,6 +84,36 @@ def test_the_record_says_what_went_in(data: Path, tmp_path: Path) -> None:
         assert np.asarray(picture).std() > 1
 
 
+def test_a_run_goes_on_from_another_as_if_they_were_one(data: Path, tmp_path: Path) -> None:
+    """Its first step has the weights the other ended with and the windows that come next."""
+    config = read_config(data / "run.toml")
+    still = config.model_copy(
+        update={"optimiser": config.optimiser.model_copy(update={"learning_rate": 1e-12})}
+    )
+    whole, first, then = (tmp_path / name for name in ("whole", "first", "then"))
+    loop.train(still.model_copy(update={"n_steps": 8}), data, whole, lambda *_: None, data / "bank")
+    loop.train(still, data, first, lambda *_: None, data / "bank")
+    rest = still.model_copy(update={"n_steps": 2})
+    loop.train(rest, data, then, lambda *_: None, data / "bank", goes_on_from=first)
+    record = json.loads((then / "record.json").read_text(encoding="utf-8"))
+    both = [(x / "curves.csv").read_text(encoding="utf-8").splitlines() for x in (whole, then)]
+
+    assert [line.split(",")[1:] for line in both[0][7:]] == [
+        line.split(",")[1:] for line in both[1][1:]
+    ]
+    assert 8 * 6 == record["n_windows_seen"]
+    assert 36 == record["entered"]["goes_on_from"]["n_windows_seen"]
+    with pytest.raises(ValueError, match="another"):
+        loop.train(rest, data, then, lambda *_: None, data / "bank")
+
+
+def test_only_a_finished_run_is_gone_on_from(data: Path, tmp_path: Path) -> None:
+    """A checkpoint's windows are not known to be all of its run's."""
+    config = read_config(data / "run.toml")
+    with pytest.raises(ValueError, match="no finished run"):
+        loop.train(config, data, tmp_path / "b", lambda *_: None, None, goes_on_from=tmp_path / "a")
+
+
 def test_a_folder_of_another_run_is_refused(data: Path, tmp_path: Path) -> None:
     """Going on under another configuration would make a run that no one can repeat."""
     config = read_config(data / "run.toml")
@@ -106,7 +136,8 @@ def test_calibration_groups_are_never_learned_from(shared_dir: Path) -> None:
 
 def test_what_ships_stays_within_the_budget() -> None:
     """At most 500,000 window passes, by the recipe in the repository."""
-    recipe = Path(loop.__file__).parents[4] / "recipes" / "sonovit.toml"
+    recipes = Path(loop.__file__).parents[4] / "recipes"
+    parts = [read_config(recipes / f"{name}.toml") for name in ("sonovit", "sonovit-further")]
 
-    assert read_config(recipe).n_windows <= 500_000
+    assert sum(part.n_windows for part in parts) <= 500_000
     assert 60_000 >= EncoderConfig(n_steps=1250, n_ladders=16).n_windows

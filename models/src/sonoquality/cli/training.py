@@ -18,6 +18,9 @@ Run = Annotated[Path, typer.Option(help="Folder of the run; a run begun there go
 Bank = Annotated[
     Path | None, typer.Option(help="Folder of the degraded images; in the run's by default.")
 ]
+Earlier = Annotated[
+    Path | None, typer.Option(help="Folder of a finished run whose weights to begin with.")
+]
 Weights = Annotated[Path, typer.Option(help="Encoder of uLPIPS: TinyUSFM.pth, or a trained one.")]
 Pictures = Annotated[
     Path | None, typer.Option("--data", help="Folder with INDEX.csv; phantoms by default.")
@@ -41,13 +44,16 @@ def train() -> None:
 
 
 @app.command()
-def encoder(config: Config, data: Data, out: Run, bank: Bank = None) -> None:
+def encoder(
+    config: Config, data: Data, out: Run, bank: Bank = None, goes_on_from: Earlier = None
+) -> None:
     """Train an encoder; the same command goes on after an interruption."""
     loop = import_module("sonoquality.training.encoder.loop")
     configs = import_module("sonoquality.training.encoder.config")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
-        print(loop.train(configs.read_config(config), data, out, Bars(progress), bank))
+        recipe, bars = configs.read_config(config), Bars(progress)
+        print(loop.train(recipe, data, out, bars, bank, goes_on_from=goes_on_from))
 
 
 @app.command()

@@ -30,22 +30,39 @@ def fitting_rows(data: Path) -> list[Row]:
 
 
 def train(
-    config: EncoderConfig, data: Path, out: Path, progress: Progress, bank_folder: Path | None
+    config: EncoderConfig,
+    data: Path,
+    out: Path,
+    progress: Progress,
+    bank_folder: Path | None,
+    *,
+    goes_on_from: Path | None = None,
 ) -> Path:
     """Train, or go on training, an encoder; returns its folder.
 
     The same configuration, images, versions and threads give the same weights, however often the
     run was interrupted: each step's windows depend on its number alone.
 
+    Args:
+        config: of the run.
+        data: folder of the images.
+        out: folder of the run.
+        progress: told what is done, and how much of it.
+        bank_folder: of the degraded images; inside `out` by default.
+        goes_on_from: folder of a finished run of the same profile, whose weights this one begins
+            with; it sees the windows that come after that run's.
+
     Raises:
-        ValueError: the folder holds a run of another configuration or a bank of other images.
+        ValueError: the folder holds a run of another configuration or a bank of other images, or
+            the run to go on from is not finished.
     """
+    earlier = record.earlier(goes_on_from) if goes_on_from else None
     rows = fitting_rows(data)
     out.mkdir(parents=True, exist_ok=True)
     place = bank_folder or out / "bank"
     recipe = bank.BankRecipe(**config.bank.model_dump(), seed=config.seed)
     bank.build(rows, place, recipe, progress)
-    record.begin(out, config, rows, bank.identity(place))
+    record.begin(out, config, rows, bank.identity(place), earlier)
     sampler = Sampler(
         rows,
         place,
@@ -54,7 +71,7 @@ def train(
         gain_db=config.gain_jitter_db,
         without=config.without_sources,
     )
-    run = Run(config, sampler, out)
+    run = Run(config, sampler, out, goes_on_from, earlier.n_windows_seen if earlier else 0)
     run.go_on(progress)
     record.finish(out, run.state.average, config)
     return out
@@ -63,7 +80,15 @@ def train(
 class Run:
     """One run at a step."""
 
-    def __init__(self, config: EncoderConfig, sampler: Sampler, out: Path) -> None:
+    def __init__(
+        self,
+        config: EncoderConfig,
+        sampler: Sampler,
+        out: Path,
+        goes_on_from: Path | None = None,
+        n_windows_before: int = 0,
+    ) -> None:
+        """Take up the run of a folder, or begin it, from nothing or from another run's weights."""
         keep_freed_memory()
         torch.set_num_threads(config.n_threads)
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
@@ -73,11 +98,15 @@ class Run:
         self.state = TrainingState(
             PROFILES[config.profile], config.seed, config.optimiser, decodes=decodes
         )
-        resumed = self.state.load(out)
+        self.steps_before = n_windows_before // (3 * config.n_ladders)
+        known = self.state.load(out)
+        if goes_on_from and not known:
+            self.state.inherit(goes_on_from)
+            known = True
         self.state.to(self.device)
         self.state.encoder.channels_last()
         self.basis = targets.texture_basis()
-        if not resumed:
+        if not known:
             self._set_scale()
         self.curves = Curves(out, self.state.step)
 
@@ -101,7 +130,7 @@ class Run:
     def step(self) -> dict[str, float]:
         """Learn from one batch; returns the losses."""
         state = self.state
-        batch = self.sampler.batch(state.step, self.config.n_ladders)
+        batch = self.sampler.batch(self.steps_before + state.step, self.config.n_ladders)
         for group in state.optimiser.param_groups:
             group["lr"] = self._learning_rate()
         terms = losses_of(self._taps(batch), state.heads, self._truth(batch), self.config.weights)
@@ -130,7 +159,7 @@ class Run:
         return [tap.float() for tap in taps]
 
     def _masked(self, batch: Batch) -> Tensor:
-        rng = np.random.default_rng([self.config.seed, 2, self.state.step])
+        rng = np.random.default_rng([self.config.seed, 2, self.steps_before + self.state.step])
         hidden = masking.hide(torch.from_numpy(batch.pixels[:, 0]), rng).to(self.device)
         inside = torch.from_numpy(batch.inside).flatten(1).to(self.device)
         both = self._encoded(torch.cat([hidden.spatial, hidden.spectral]))[-1]

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,41 @@ from sonoquality.training.held_out import HELD_OUT
 RECORD_FILE = "record.json"
 
 
-def begin(out: Path, config: EncoderConfig, rows: Sequence[Row], bank_sha256: str) -> None:
+@dataclass(frozen=True)
+class Earlier:
+    """What a finished run hands to the run that goes on from it."""
+
+    encoder_sha256: str
+    n_windows_seen: int
+
+
+def earlier(folder: Path) -> Earlier:
+    """Return what a finished run came to.
+
+    Raises:
+        ValueError: the folder holds no run that took all its steps.
+    """
+    found = _read(folder)
+    if "n_windows_seen" not in found:
+        raise ValueError(f"{folder} holds no finished run; train it to its end first.")
+    return Earlier(found["encoder_sha256"], found["n_windows_seen"])
+
+
+def begin(
+    out: Path,
+    config: EncoderConfig,
+    rows: Sequence[Row],
+    bank_sha256: str,
+    before_it: Earlier | None = None,
+) -> None:
     """Write what goes in; a folder in which another run began is refused.
+
+    Args:
+        out: folder of the run.
+        config: of the run.
+        rows: images it may see.
+        bank_sha256: of the degraded images.
+        before_it: the run whose weights it goes on from.
 
     Raises:
         ValueError: the folder's record names another configuration or other images.
@@ -36,6 +70,8 @@ def begin(out: Path, config: EncoderConfig, rows: Sequence[Row], bank_sha256: st
         "images_sha256": sha256("\n".join(row.sha256 for row in used).encode()).hexdigest(),
         "bank_sha256": bank_sha256,
     }
+    if before_it:
+        entered["goes_on_from"] = asdict(before_it)
     before = _read(out)
     if before and _as_read_now(before["entered"]) != entered:
         raise ValueError(f"{out} holds a run of another configuration or images; name another.")
@@ -50,9 +86,11 @@ def _as_read_now(entered: dict[str, Any]) -> dict[str, Any]:
 
 
 def finish(out: Path, encoder: VisionTransformer, config: EncoderConfig) -> None:
-    """Add what came out."""
-    came_out = {"encoder_sha256": sha256_of(encoder), "n_windows_seen": config.n_windows}
-    _write(out, {**_read(out), **came_out})
+    """Add what came out; the windows are those of the run and of what it went on from."""
+    found = _read(out)
+    seen = found["entered"].get("goes_on_from", {}).get("n_windows_seen", 0) + config.n_windows
+    came_out = {"encoder_sha256": sha256_of(encoder), "n_windows_seen": seen}
+    _write(out, {**found, **came_out})
 
 
 def is_finished(out: Path) -> bool:

@@ -77,12 +77,20 @@ class TrainingState:
         place = folder / STATE_FILE
         if not place.exists():
             return False
-        found = torch.load(place, map_location="cpu", weights_only=True)
+        found = self._take(place, ("encoder", "heads", "average", "optimiser"))
         self.step = int(found["step"])
-        for name in ("encoder", "heads", "average", "optimiser"):
+        return True
+
+    def inherit(self, folder: Path) -> None:
+        """Begin at step 0 with the weights, heads and target scale that another run ended with."""
+        self._take(folder / STATE_FILE, ("encoder", "heads", "average"))
+
+    def _take(self, place: Path, names: tuple[str, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = torch.load(place, map_location="cpu", weights_only=True)
+        for name in names:
             getattr(self, name).load_state_dict(found[name])
         self.texture_mean, self.texture_spread = _pair(found["texture"])
-        return True
+        return found
 
 
 def _pair(found: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
