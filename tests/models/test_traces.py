@@ -1,6 +1,7 @@
 """The net that tells traces: checked when it is loaded, and blind to the size of a screen."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,33 @@ def test_a_graph_that_is_not_the_one_of_the_card_is_refused(tmp_path: Path) -> N
         TraceNet.load(entry)
 
     card = (entry / "model.toml").read_text(encoding="utf-8")
-    (entry / "model.toml").write_text(card.replace("m_mode =", "most ="), encoding="utf-8")
-    with pytest.raises(BadCardError, match="m_mode"):
-        TraceNet.load(entry)
+    for key in ("m_mode", "possible"):
+        (entry / "model.toml").write_text(card.replace(f"{key} =", "most ="), encoding="utf-8")
+        with pytest.raises(BadCardError, match=key):
+            TraceNet.load(entry)
     with pytest.raises(BadCardError, match=r"model\.toml"):
         TraceNet.load(tmp_path)
+
+
+def test_less_evidence_than_belief_asks_for_is_a_doubt(net: TraceNet) -> None:
+    """From `possible` on; below it nothing is told."""
+    screen = np.zeros((400, 560), np.uint8)
+    screen[200:380, 60:520] = strip(180, 460)
+    found = net.find(screen)
+    assert found is not None
+
+    def told(least: float, possible: float) -> bool | None:
+        asked = replace(net, least={"m_mode": least}, possible=possible)
+        answer = asked.told(screen)
+        return None if answer is None else answer.believed
+
+    evidence = found.evidence
+    assert [True, True, False, None] == [
+        told(evidence, 0.5),
+        told(evidence, evidence + 1e-3),
+        told(evidence + 1e-3, evidence),
+        told(evidence + 1e-3, evidence + 1e-3),
+    ]
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])

@@ -6,7 +6,7 @@ entry of the zoo like the quality models; it is taught by `training.traces`.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -45,14 +45,16 @@ class Found:
     box: tuple[slice, slice]  #: rows and columns of the picture
     evidence: float
     """How sure the cells of the rectangle are on average that they show this label, in [0, 1]."""
+    believed: bool = False  #: surer than the card asks for; less is a doubt about the picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TraceNet:
-    """The loaded net, and the evidence from which on a trace is believed."""
+    """The loaded net, and the evidence from which on a trace is believed or thought possible."""
 
     session: Session
     least: Mapping[str, float]  #: evidence of `Found` by label, to believe it
+    possible: float  #: evidence of any label from which on a picture is in doubt
 
     @classmethod
     def load(cls, entry: Path, threads: int = 1) -> "TraceNet":
@@ -67,11 +69,12 @@ class TraceNet:
             card = tomllib.loads(path.read_text(encoding="utf-8"))
             sha256, decision = str(card["model"]["sha256"]), card["decision"]
             least = {label: float(decision[label]) for label in LABELS[1:]}
+            possible = float(decision["possible"])
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise BadCardError(f"{path}: {error!r}; install the release again.") from error
         graph = checked_file(entry / MODEL_FILE, sha256)
         session = open_session(graph, sha256=sha256, ladder=("cpu",), threads=threads, cache=entry)
-        return cls(session=session, least=least)
+        return cls(session=session, least=least, possible=possible)
 
     def find(self, luma: Luma) -> Found | None:
         """Find the largest patch of a trace, believed or not; None if no cell looks like one.
@@ -81,14 +84,16 @@ class TraceNet:
         """
         return found_in(self.shares(luma), CELL / scale_of(luma.shape))
 
-    def believed(self, luma: Luma) -> Found | None:
-        """Find the largest patch of a trace, if its evidence is enough.
+    def told(self, luma: Luma) -> Found | None:
+        """Find the largest patch of a trace, if there is evidence to believe or to doubt.
 
         Args:
             luma: (height, width) of a whole screen.
         """
         found = self.find(luma)
-        return found if found is not None and found.evidence >= self.least[found.label] else None
+        if found is None or found.evidence < min(self.possible, self.least[found.label]):
+            return None
+        return replace(found, believed=found.evidence >= self.least[found.label])
 
     def shares(self, luma: Luma) -> Shares:
         """Return how likely each cell shows each of LABELS: the mean of the screen and its mirror.

@@ -33,7 +33,9 @@ class ConstantScorer:
             for number in stack.frame_numbers
         )
         return ScoredStack(
-            scores=FrameScores(model=CONSTANT_MODEL, frames=frames, n_total=stack.n_total),
+            scores=FrameScores(
+                model=CONSTANT_MODEL, frames=frames, n_total=stack.n_total, doubt=stack.doubt
+            ),
             heats=(heat,) * len(frames),
             preprocess_seconds=0.0,
             infer_seconds=0.0,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sonogate.domain.instance import Header
 from sonogate.domain.job import Outcome
 from sonogate.domain.verdict import Band, Status
+from sonogate.judge.findings import notes
 from sonogate.judge.policy import Policy
 from sonogate.settings import JudgeSettings
 from tests.service.judge.make import NOW, RECEIVED, examination, frame, judge, refused
@@ -23,6 +24,25 @@ from tests.service.judge.make import NOW, RECEIVED, examination, frame, judge, r
 def test_a_band_begins_at_its_threshold(quality: float, band: Band) -> None:
     """The model card's thresholds are the lowest quality of their band."""
     assert band == judge(examination([frame(1, quality)])).band
+
+
+@pytest.mark.parametrize("quality", [90, 60, 10])
+@pytest.mark.parametrize("doubt", ["spectral_doppler", "m_mode"])
+def test_a_picture_that_may_be_no_tissue_is_graded_and_uncertain(
+    doubt: str, quality: float
+) -> None:
+    """Reason and action speak of the doubt, in every band; what else is seen is a note."""
+    answer = examination([frame(1, quality, too_dark=0.6)])
+    assert answer.scores is not None
+    verdict = judge(replace(answer, scores=replace(answer.scores, doubt=doubt)))
+
+    assert (Status.GRADED, True) == (verdict.status, verdict.uncertain)
+    assert verdict.band is judge(answer).band
+    assert verdict.reason is not None
+    assert "may be" in verdict.reason
+    assert verdict.action is not None
+    assert "Look yourself" in verdict.action
+    assert ["too_dark"] == [finding.code for finding in notes(verdict)]
 
 
 def threshold(

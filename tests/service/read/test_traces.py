@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from sonogate.read.frames import read_frames
 from sonogate.read.objects.header import open_object
 from sonogate.read.pixels.colour import luma_of
 from sonogate.read.traces.find import find_trace
+from tests.service.read.other_screens import SPECTRA as OTHER_SPECTRA
 from tests.service.read.other_screens import other_screen
 from tests.service.read.trace_screens import MOTIONS, SPECTRA, Screen, as_jpeg, trace_screen
 
@@ -33,9 +35,9 @@ SEEDS = range(4)
 
 
 def found(picture: NDArray[np.uint8]) -> str | None:
-    """Return the code of the trace on a screen."""
+    """Return the code of the trace that a screen surely shows."""
     trace = find_trace(luma_of(picture), picture)
-    return trace.code if trace is not None else None
+    return trace.code if trace is not None and trace.sure else None
 
 
 def reason(path: Path, media_type: MediaType) -> str | None:
@@ -83,6 +85,32 @@ def test_spectra_without_a_whole_baseline_are_recognised() -> None:
     codes = [found(screen.picture) for screen in screens]
 
     assert codes.count("spectral_doppler") >= 5, codes
+
+
+@pytest.mark.slow
+def test_a_trace_that_is_not_told_for_sure_is_in_doubt() -> None:
+    """Of twelve spectra of another style at most one is graded as if it were tissue."""
+    screens = [other_screen(kind, seed) for kind in OTHER_SPECTRA for seed in (611, 615)]
+    traces = [find_trace(luma_of(screen.picture), screen.picture) for screen in screens]
+
+    assert [trace for trace in traces if trace is not None and not trace.sure]
+    assert traces.count(None) <= 1
+
+
+@pytest.mark.integration
+def test_the_command_line_says_what_a_picture_in_doubt_may_be(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is graded, `uncertain`, and its reason and action speak of the doubt."""
+    path = tmp_path / "spectrum.png"
+    Image.fromarray(other_screen("venous", 611).picture).save(path)
+    with pytest.raises(SystemExit):
+        main(["score", str(path), "--json"])
+    verdict = json.loads(capfd.readouterr().out)
+
+    assert ("graded", True) == (verdict["status"], verdict["uncertain"])
+    assert "may be a spectral Doppler trace" in verdict["reason"]
+    assert "Look yourself" in verdict["action"]
 
 
 @pytest.mark.parametrize("tint", [(1.0, 0.75, 0.35), (0.5, 0.75, 1.0)])

@@ -176,7 +176,7 @@ def count(name: str) -> None:
         began = time.perf_counter()
         trace = find_trace(luma, picture)
         seconds.append(time.perf_counter() - began)
-        code = trace.code if trace is not None else "none"
+        code = "none" if trace is None else trace.code if trace.sure else f"in doubt: {trace.code}"
         codes.setdefault(group, Counter())[code] += 1
         is_drawn = name in ("drawn", "other", "tuning")
         if is_drawn == (trace is None):

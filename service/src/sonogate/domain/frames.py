@@ -33,3 +33,5 @@ class FrameStack:
     screen_side: int  #: longer side of the whole frame, in pixels of `frames`
     has_calipers: bool  #: measurement marks were found inside the scan
     header: Header
+    doubt: str | None = None
+    """What it may be in place of a B-mode image: the code of a reason for `not_applicable`."""

@@ -48,6 +48,7 @@ class FrameScores:
     uncertain: bool = (
         False  #: the model does not trust itself here (too small, far from its training)
     )
+    doubt: str | None = None  #: what the picture may be in place of a B-mode image, by its code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

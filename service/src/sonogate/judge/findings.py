@@ -71,16 +71,22 @@ def action_of(code: str) -> str:
 def notes(verdict: Verdict) -> list[Finding]:
     """Return the findings that the verdict's own reason and action do not tell.
 
-    On a high image that is every one: nothing there asks for a new image.
+    That is every one where the reason is none of them: on a high image, and where it is a doubt.
     """
-    return verdict.findings if verdict.band is Band.HIGH else verdict.findings[1:]
+    told = verdict.findings[:1] and verdict.reason == verdict.findings[0].label
+    return verdict.findings[1:] if told else verdict.findings
 
 
-def sentence_and_action(band: Band, findings: list[Finding]) -> tuple[str | None, str | None]:
+def sentence_and_action(
+    band: Band, findings: list[Finding], doubt: str | None = None
+) -> tuple[str | None, str | None]:
     """Return one plain reason and one thing to do.
 
-    A high image needs neither; a low or medium one always gets both.
+    A high image needs neither; a low or medium one always gets both. A doubt whether it is an image
+    at all comes before what is wrong with it.
     """
+    if doubt is not None:
+        return messages.text(f"doubt.{doubt}.sentence"), messages.text(f"doubt.{doubt}.action")
     if band is Band.HIGH:
         return None, None
     if not findings:

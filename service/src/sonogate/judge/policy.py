@@ -104,7 +104,7 @@ class Policy:
         quality = min(max(loop.quality, 0.0), 100.0)
         band = band_of(quality, threshold)
         findings = find(loop.attributes, self.finding_from, scores.scan)
-        reason, action = sentence_and_action(band, findings)
+        reason, action = sentence_and_action(band, findings, scores.doubt)
         raw = dict(loop.scores)
         if scores.n_total > 1:
             raw["share_low_frames"] = round(loop.share_low_frames, 4)
@@ -115,7 +115,7 @@ class Policy:
             "findings": findings,
             "reason": reason,
             "action": action,
-            "uncertain": scores.uncertain,
+            "uncertain": scores.uncertain or scores.doubt is not None,
             "frames": Frames(
                 total=scores.n_total,
                 scored=[frame.frame_number for frame in scores.frames],

@@ -100,6 +100,7 @@ def assemble(
         region=scene.crop,
         screen_side=scene.screen_side,
         has_calipers=seen.has_calipers,
+        doubt=seen.doubt,
         header=header,
     )
 
@@ -111,6 +112,7 @@ class _Seen:
     ink: Mask
     hidden: Mask
     has_calipers: bool
+    doubt: str | None
 
 
 def _see(frames: NDArray[np.uint8], colour: Mask, first: Picture, scene: Scene) -> _Seen:
@@ -119,10 +121,10 @@ def _see(frames: NDArray[np.uint8], colour: Mask, first: Picture, scene: Scene) 
     overlay = find_overlay(still, frames[0], colour, scene.screen_side)
     brightest = frames.max(axis=0)
     trace = None if scene.images else find_trace(frames[0], first)
-    if trace is not None:
+    if trace is not None and trace.sure:
         overlay = overlay.with_furniture(trace.mask(brightest.shape))
     mask = _scan(brightest, overlay, scene)
-    if trace is not None:
+    if trace is not None and trace.sure:
         check_trace(trace, mask)
     check_size(mask, scene.reduce)
     if not scene.images:
@@ -136,6 +138,7 @@ def _see(frames: NDArray[np.uint8], colour: Mask, first: Picture, scene: Scene) 
         ink=overlay.ink,
         hidden=_with_furniture(overlay.broad, scene),
         has_calipers=bool((overlay.crosses & mask).any()),
+        doubt=trace.code if trace is not None else None,
     )
 
 

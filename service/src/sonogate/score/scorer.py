@@ -73,6 +73,7 @@ class ModelScorer:
                 n_total=stack.n_total,
                 scan=scan_box(stack),
                 uncertain=any(quality.uncertain for quality in qualities),
+                doubt=stack.doubt,
             ),
             heats=tuple(quality.heat for quality in qualities),
             preprocess_seconds=sum(quality.preprocess_seconds for quality in qualities),

@@ -60,11 +60,11 @@ export function titleOf(study) {
 const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const clock = (date) => TIME.format(new Date(date));
 
-/** Findings that the verdict's reason and action do not tell; on a high image that is every one. */
-export const notesOf = (verdict) => (verdict.band === "high" ? verdict.findings : verdict.findings.slice(1));
+/** Findings that the verdict's reason and action do not tell: all, where the reason is none of them. */
+export const notesOf = ({ findings, reason }) => (findings[0]?.label === reason ? findings.slice(1) : findings);
 
 /** What stands above those: a high image needs nothing. */
-export const titleOfNotes = (verdict) => (verdict.band === "high" ? "Good enough as it is. Noticed besides:" : "Also:");
+export const titleOfNotes = (verdict) => (verdict.band === "high" && !verdict.uncertain ? "Good enough as it is. Noticed besides:" : "Also:");
 
 /** What a screen reader says when a verdict arrives. */
 export function spoken(number, verdict) {

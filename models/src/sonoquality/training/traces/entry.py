@@ -29,6 +29,8 @@ NAME, VERSION = "traces", "1.0.0"
 #: Of the way from the largest evidence of a picture without a trace to certainty, so much is left
 #: as a margin; and less is never enough.
 MARGIN, LEAST_EVIDENCE = 0.5, 0.6
+#: From this evidence on a trace is likelier than none, cell by cell: the picture is in doubt.
+POSSIBLE = 0.5
 #: Faults put on each validation image beside bands, at levels 3 to 5.
 N_FAULTS, GROSS = 4, (3, 4, 5)
 LIMITS = (
@@ -49,6 +51,8 @@ class Decision:
     found: Mapping[str, float]  #: share of fresh screens with a trace that have enough, told right
     n_without: int = 0
     n_fresh: int = 0
+    doubted: int = 0  #: pictures without a trace that are in doubt
+    missed: int = 0  #: fresh screens with a trace that are neither believed nor in doubt
 
 
 def write_entry(run: Path, data: Path, zoo: Path, progress: Progress) -> Path:
@@ -87,6 +91,7 @@ def decided(
     """
     without: list[Evidence] = []
     found: list[Evidence] = []
+    n_missed = 0
     learned, unseen = rows
     for number, row in enumerate(unseen):
         without += [_evidence(net, picture) for picture in with_faults(row)]
@@ -98,6 +103,7 @@ def decided(
         else:
             right = LABELS[screen.label]
             found.append((right, evidence if label == right else 0.0))
+            n_missed += evidence < POSSIBLE
         progress("looking at screens", number + 1, 4 * config.n_fresh)
     largest = {
         label: max([0.0, *(e for told, e in without if told == label)]) for label in LABELS[1:]
@@ -109,7 +115,15 @@ def decided(
         label: float(np.mean([e >= least[label] for told, e in found if told == label] or [False]))
         for label in least
     }
-    return Decision(least, largest, share, len(without), len(found))
+    return Decision(
+        least,
+        largest,
+        share,
+        n_without=len(without),
+        n_fresh=len(found),
+        doubted=sum(evidence >= POSSIBLE for _, evidence in without),
+        missed=n_missed,
+    )
 
 
 def with_faults(row: Row) -> Iterator[Luma]:
@@ -169,7 +183,10 @@ limits = [
 # {decision.n_without} pictures without a trace, and the share of {decision.n_fresh} fresh screens
 # with one that have enough and are told right. None was learned from: they are validation images,
 # with faults too, and screens drawn as for training.
-{lines}
+{lines}# From this evidence on a picture is graded and in doubt: so are {decision.doubted} of those
+# without a trace, while {decision.missed} of those with one have less.
+possible = {POSSIBLE}
+
 [preprocessing]
 channels = "BT.601 luminance, divided by 127.5, less 1"
 seen = {list(SEEN)}  # px, (height, width), top left, aspect kept, the rest black

@@ -1,7 +1,8 @@
 """Traces over time, spectra and M-mode, on screens that declare no regions: told by their content.
 
 The rules believe a trace on several independent signs only, each with a physical reason, because a
-B-mode image that is not graded is worse than a trace that is. What they miss a small net may find.
+B-mode image that is not graded is worse than a trace that is. What they miss a small net may find;
+where it is only half sure the picture is graded and the verdict says what it may be.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,7 @@ class Trace:
 
     code: str  #: spectral_doppler or m_mode
     box: Box  #: rows and columns of its rectangle
+    sure: bool = True  #: else it may as well be tissue: the picture is graded, with the doubt told
 
     def mask(self, shape: tuple[int, ...]) -> Mask:
         """Return (height, width), True on the trace."""
@@ -65,9 +67,9 @@ def find_trace(luma: Luma, picture: Picture) -> Trace | None:
     parts = segmented(luma)
     if parts is None:
         return None
-    for code, box in _told(luma, parts):
-        if not _is_flow(picture[box]):
-            return Trace(code, box)
+    for trace in _told(luma, parts):
+        if not _is_flow(picture[trace.box]):
+            return trace
     return None
 
 
@@ -84,14 +86,14 @@ def trace_net() -> TraceNet:
         raise ModelError(f"The net that tells traces: {error}") from error
 
 
-def _told(luma: Luma, parts: Floats) -> Iterator[tuple[str, Box]]:
+def _told(luma: Luma, parts: Floats) -> Iterator[Trace]:
     for code, find in FINDERS:
         box = find(luma, parts)
         if box is not None:
-            yield code, box
-    found = trace_net().believed(luma)
+            yield Trace(code, box)
+    found = trace_net().told(luma)
     if found is not None:
-        yield found.label, found.box
+        yield Trace(found.label, found.box, found.believed)
 
 
 def _is_flow(part: Picture) -> bool:
