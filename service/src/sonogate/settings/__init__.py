@@ -7,6 +7,7 @@ the file and the environment, `loading` joins and checks them, `reference` write
 people.
 """
 
+from sonogate.settings.forward import DestinationSettings, ForwardSettings
 from sonogate.settings.kinds import GIB, KIB, LOOPBACK_HOSTS, MIB
 from sonogate.settings.listener import ListenerSettings, SenderSettings
 from sonogate.settings.loading import load
@@ -28,6 +29,8 @@ __all__ = [
     "KIB",
     "LOOPBACK_HOSTS",
     "MIB",
+    "DestinationSettings",
+    "ForwardSettings",
     "HttpSettings",
     "JudgeSettings",
     "ListenerSettings",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, model_validator
 
+from sonogate.settings.forward import ForwardSettings
 from sonogate.settings.kinds import (
     GIB,
     KIB,
@@ -197,12 +198,18 @@ class Settings(Section):
     track: TrackSettings = TrackSettings()
     webhooks: tuple[WebhookSettings, ...] = ()
     """Receivers of verdicts and study changes."""
+    forward: ForwardSettings = ForwardSettings()
     log: LogSettings = LogSettings()
 
     @property
     def spool_dir(self) -> Path:
         """Folder of kept objects."""
         return self.data_dir / "spool"
+
+    @property
+    def results_dir(self) -> Path:
+        """Folder of DICOM objects of our own making."""
+        return self.data_dir / "results"
 
     @property
     def database_url(self) -> str:

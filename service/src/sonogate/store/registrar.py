@@ -13,6 +13,7 @@ from sonogate.domain.instance import Kept, ReceivedInstance
 from sonogate.errors import SpoolFullError, SpoolWriteError
 from sonogate.observe.logs import get_logger
 from sonogate.store.database import Database
+from sonogate.store.forward_records import Destinations, Lanes
 from sonogate.store.transaction import Transaction
 
 MAX_BATCH = 64
@@ -40,16 +41,30 @@ def _ignore(_instance: ReceivedInstance, _kept: Kept) -> None:
     return None
 
 
+def _no_lanes(instances: Sequence[ReceivedInstance]) -> Lanes:
+    return [None] * len(instances)
+
+
 class Registrar:
     """A `domain.ports.Registrar` over the database; `run` does the work.
 
     Args:
         database: an open database.
         max_unjudged: objects without a verdict above which no more are accepted.
+        destinations: whom each new object is owed to, from the moment it is entered.
+        lanes: reads the study of each of some objects from their bytes; blocking.
     """
 
-    def __init__(self, database: Database, max_unjudged: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        max_unjudged: int,
+        destinations: Destinations | None = None,
+        lanes: Callable[[Sequence[ReceivedInstance]], Lanes] = _no_lanes,
+    ) -> None:
         self.on_entered: Callable[[ReceivedInstance, Kept], None] = _ignore
+        self._destinations = destinations or Destinations()
+        self._lanes = lanes
         self._database = database
         self._max_unjudged = max_unjudged
         self._n_at_most = 0
@@ -185,12 +200,33 @@ class Registrar:
 
     async def _enter_together(self, batch: Sequence[_Entry]) -> None:
         instances = [each.instance for each in batch]
-        all_kept = await self._database.write(lambda tx: tx.objects.keep_all(instances))
+        lanes = await self._lanes_of(instances)
+        all_kept = await self._database.write(
+            lambda tx: _keep(tx, instances, self._destinations, lanes)
+        )
         for entry, kept in zip(batch, all_kept, strict=True):
             self._n_at_most += not kept.duplicate
             self.on_entered(entry.instance, kept)
             if entry.future is not None and not entry.future.done():
                 entry.future.set_result(kept)
+
+    async def _lanes_of(self, instances: Sequence[ReceivedInstance]) -> Lanes:
+        if not self._destinations:
+            return _no_lanes(instances)
+        return await asyncio.to_thread(self._lanes, instances)
+
+
+def _keep(
+    tx: Transaction,
+    instances: Sequence[ReceivedInstance],
+    destinations: Destinations,
+    lanes: Lanes,
+) -> list[Kept]:
+    """Enter objects, and in the same transaction what is owed because of them."""
+    all_kept = tx.objects.keep_all(instances)
+    if destinations:
+        tx.forwards.enqueue_received(instances, all_kept, destinations, lanes)
+    return all_kept
 
 
 def _known(tx: Transaction, batch: Sequence[ReceivedInstance]) -> set[str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, or_, select, update
 
 from sonogate.domain.instance import ReceivedInstance
+from sonogate.store.forwards import is_wanted
 from sonogate.store.object_rows import to_received
 from sonogate.store.records import ObjectState
 from sonogate.store.tables import deliveries, events, objects, verdicts
@@ -30,7 +31,10 @@ class SpooledBytes:
         return int(self._connection.execute(statement).scalar_one())
 
     def expired(self, cutoff: datetime, limit: int) -> list[ReceivedInstance]:
-        """Return objects judged, and all of whose events were delivered, before `cutoff`."""
+        """Return objects judged, all of whose events were delivered, before `cutoff`.
+
+        None that was not passed on to every destination before it, however old.
+        """
         owed = (
             select(deliveries.c.id)
             .join(events, events.c.id == deliveries.c.event_id)
@@ -47,6 +51,7 @@ class SpooledBytes:
                 objects.c.state == ObjectState.JUDGED.value,
                 objects.c.pixels_gone_at.is_(None),
                 ~owed.exists(),
+                ~is_wanted(cutoff),
             )
             .order_by(verdicts.c.verdict_at)
             .limit(limit)

@@ -203,3 +203,36 @@ senders = Table(
     Column("last_received_at", UtcDateTime, nullable=False),
     Column("timings", JSON, nullable=False),  # [received, received minus acquired], newest last
 )
+
+forwards = Table(
+    "forwards",
+    metadata,
+    Column("id", CountingId, primary_key=True),
+    Column("destination", String(32), nullable=False),
+    Column("object_id", String(26), ForeignKey("objects.object_id")),  # or result_id
+    Column("result_id", String(26)),
+    Column("result", JSON),  # where a result's file is, and its UIDs
+    Column("lane", Text, nullable=False),  # the study, else the object: sent in order within it
+    Column("state", String(8), nullable=False),  # held | owed | done | refused | dropped
+    Column("hold_until", UtcDateTime),  # held: goes then at the latest
+    Column("release", String(12)),  # what let a held one go
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),  # done, refused or dropped
+    Column("reason", String(32)),  # of the last answer
+    UniqueConstraint("object_id", "destination"),
+    UniqueConstraint("result_id", "destination"),
+    Index(None, "destination", "state", "lane", "id"),
+    Index(None, "state", "hold_until"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("destination", String(32), primary_key=True),
+    Column("n_failed", Integer, nullable=False),
+    Column("rest_until", UtcDateTime, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("reason", String(32), nullable=False),
+)

@@ -7,6 +7,9 @@ from sqlalchemy import Connection
 from sonogate.store.audit import Audit
 from sonogate.store.deliveries import Deliveries
 from sonogate.store.events import Events
+from sonogate.store.forward_holds import ForwardHolds
+from sonogate.store.forward_queues import ForwardQueues
+from sonogate.store.forwards import Forwards
 from sonogate.store.links import Links
 from sonogate.store.objects import Objects
 from sonogate.store.overrides import Overrides
@@ -79,3 +82,18 @@ class Transaction:
     def senders(self) -> Senders:
         """How each sender sends."""
         return Senders(self._connection)
+
+    @cached_property
+    def forwards(self) -> Forwards:
+        """What is owed to archives, and where each item stands."""
+        return Forwards(self._connection)
+
+    @cached_property
+    def forward_holds(self) -> ForwardHolds:
+        """What is held until it is decided."""
+        return ForwardHolds(self._connection)
+
+    @cached_property
+    def forward_queues(self) -> ForwardQueues:
+        """How each destination does as a whole."""
+        return ForwardQueues(self._connection)
