@@ -134,7 +134,7 @@ def test_what_has_no_quality_never_looks_high(make_gate: MakeGate, browser: Brow
         assert (kind == "high") == browser.evaluate(f"{badge}.innerText.includes('/100')")
         look(browser, kind)
 
-    assert 3 == len(set(colours.values()))
+    assert 3 == len(set(colours.values())), colours
 
 
 def test_an_override_takes_two_taps_and_can_be_undone(
