@@ -11,6 +11,7 @@ from sonogate.settings.forward import DestinationSettings, ForwardSettings
 from sonogate.settings.kinds import GIB, KIB, LOOPBACK_HOSTS, MIB
 from sonogate.settings.listener import ListenerSettings, SenderSettings
 from sonogate.settings.loading import load
+from sonogate.settings.results import ResultsSettings
 from sonogate.settings.sections import (
     HttpSettings,
     JudgeSettings,
@@ -35,6 +36,7 @@ __all__ = [
     "JudgeSettings",
     "ListenerSettings",
     "LogSettings",
+    "ResultsSettings",
     "ScoringSettings",
     "SenderSettings",
     "Settings",

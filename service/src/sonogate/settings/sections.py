@@ -20,6 +20,7 @@ from sonogate.settings.kinds import (
     Section,
 )
 from sonogate.settings.listener import ListenerSettings
+from sonogate.settings.results import ResultsSettings
 
 
 class HttpSettings(Section):
@@ -199,7 +200,13 @@ class Settings(Section):
     webhooks: tuple[WebhookSettings, ...] = ()
     """Receivers of verdicts and study changes."""
     forward: ForwardSettings = ForwardSettings()
+    results: ResultsSettings = ResultsSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def results_dir(self) -> Path:
+        """Folder of the results that were made; they name patients."""
+        return self.data_dir / "results"
 
     @property
     def spool_dir(self) -> Path:

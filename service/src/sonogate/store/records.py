@@ -190,11 +190,15 @@ class DeliveryTargets:
     """Every receiver; a delivery per receiver is written with the event, in its transaction."""
 
     targets: tuple[DeliveryTarget, ...] = ()
+    results_after_seconds: float | None = None  #: a closed study asks for results; None: never
 
     @classmethod
-    def from_settings(cls, webhooks: tuple[WebhookSettings, ...]) -> Self:
+    def from_settings(
+        cls, webhooks: tuple[WebhookSettings, ...], results_after_seconds: float | None = None
+    ) -> Self:
         """Make the targets of the webhooks in the settings."""
         return cls(
+            results_after_seconds=results_after_seconds,
             targets=tuple(
                 DeliveryTarget(url=webhook.url, kinds=frozenset(webhook.events))
                 for webhook in webhooks

@@ -14,6 +14,8 @@ from sonogate.store.links import Links
 from sonogate.store.objects import Objects
 from sonogate.store.overrides import Overrides
 from sonogate.store.pictures import Pictures
+from sonogate.store.rejections import Rejections
+from sonogate.store.results import Results
 from sonogate.store.senders import Senders
 from sonogate.store.spooled_bytes import SpooledBytes
 from sonogate.store.studies import StudyRows
@@ -97,3 +99,11 @@ class Transaction:
     def forward_queues(self) -> ForwardQueues:
         """How each destination does as a whole."""
         return ForwardQueues(self._connection)
+    def results(self) -> Results:
+        """What was made for a PACS, and what is asked for."""
+        return Results(self._connection)
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        """What people rejected, and what an archive is to be told of it."""
+        return Rejections(self._connection)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sonogate.domain.study import StudyStatus
 from sonogate.store.records import (
     DeliveryTargets,
     EventKind,
@@ -43,10 +44,17 @@ class Journal:
         summary = summarise(self.tx, study)
         if summary.pending != study.told_pending:
             self.tx.studies.save(replace(study, told_pending=summary.pending))
+        self._ask_for_results(study)
         body = summary.model_dump(mode="json")
         return self.tx.events.append(
             EventKind.STUDY, self.now, body, self.targets, study_uid=study.study_instance_uid
         )
+
+    def _ask_for_results(self, study: StudyRow) -> None:
+        """What changes in a closed study is to be said to the archive too, once it is quiet."""
+        after_seconds = self.targets.results_after_seconds
+        if after_seconds is not None and study.status is StudyStatus.CLOSED:
+            self.tx.results.ask(study.study_instance_uid, self.now, after_seconds)
 
     def tell_question(self, question: Link) -> int:
         """Tell a question, or what became of it."""

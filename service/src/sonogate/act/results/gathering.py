@@ -1,0 +1,138 @@
+"""From rows to facts: what the gate now holds of a study's images, in one snapshot."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sonogate.act.results.codes import reason_of
+from sonogate.act.results.facts import ImageFacts, Rejection, Revocation, StudyFacts
+from sonogate.domain.instance import MediaType
+from sonogate.domain.verdict import Band, Override, Status
+from sonogate.settings import ResultsSettings
+from sonogate.store.records import InstanceRow, StoredObject
+from sonogate.store.rejections import RejectionRow
+from sonogate.store.results import ResultRow
+from sonogate.store.transaction import Transaction
+
+MAX_IMAGES = 1000
+"""Images of one report; a study of more is an error of the sender, and says its first thousand."""
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
+"""PS3.5 9.1; an image under another name can't be referenced by a valid document."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """A study as its results see it."""
+
+    facts: StudyFacts
+    object_ids: Mapping[str, str]  #: object id by SOP Instance UID
+    spool_names: tuple[str, ...]  #: of objects that name the patient
+    earlier: tuple[ResultRow, ...]  #: every result made so far
+    n_left_out: int  #: images under names that are no UIDs, or beyond the first thousand
+
+
+@dataclass(frozen=True, slots=True)
+class _Study:
+    """What is known of the study beside its images."""
+
+    overrides: Mapping[str, Override]
+    rejections: Mapping[str, RejectionRow]
+    replaced: frozenset[str]
+    twins: frozenset[str]
+    notes: Mapping[str, str]  #: UID of the latest rejection note, by object id
+    reject_by: str
+
+
+def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gathered:
+    """Collect what there is to say of a study."""
+    earlier = tx.results.of_study(study_uid)
+    study = _Study(
+        overrides=tx.overrides.active_of_study(study_uid),
+        rejections=tx.rejections.active_of_study(study_uid),
+        replaced=frozenset(link.other_id for link in tx.links.supersedes(study_uid)),
+        twins=frozenset(link.object_id for link in tx.links.twins(study_uid)),
+        notes={row.object_id: row.sop_instance_uid for row in earlier if row.kind == "rejection"},
+        reject_by=settings.reject_by,
+    )
+    images, ids, names, n_left_out = [], {}, [], 0
+    for row in tx.studies.instances(study_uid):
+        found = tx.objects.get(row.object_id)
+        if found is None or not _is_judged_image(row, found):
+            continue
+        names.append(found.received.spool_name)
+        if len(images) == MAX_IMAGES or not _is_named(found):
+            n_left_out += 1
+            continue
+        image = _image(row, found, study)
+        images.append(image)
+        ids[image.sop_instance_uid] = row.object_id
+    return Gathered(
+        facts=StudyFacts(study_instance_uid=study_uid, images=tuple(images)),
+        object_ids=ids,
+        spool_names=tuple(names[:10]),
+        earlier=tuple(earlier),
+        n_left_out=n_left_out,
+    )
+
+
+def _is_judged_image(row: InstanceRow, found: StoredObject) -> bool:
+    """Whether there is something to say: a current DICOM image with or without a quality."""
+    return (
+        row.is_current
+        and found.received.media_type is MediaType.DICOM
+        and row.verdict.status in {Status.GRADED, Status.UNSCORABLE}
+    )
+
+
+def _is_named(found: StoredObject) -> bool:
+    uids = (
+        found.received.sop_class_uid,
+        found.received.sop_instance_uid,
+        found.header.series_instance_uid,
+        found.study_instance_uid,
+    )
+    return all(uid and len(uid) <= 64 and _UID.fullmatch(uid) for uid in uids)
+
+
+def _image(row: InstanceRow, found: StoredObject, study: _Study) -> ImageFacts:
+    verdict, object_id = row.verdict, row.object_id
+    rejection = _rejection(row, study)
+    note = study.notes.get(object_id)
+    return ImageFacts(
+        number=row.number,
+        sop_class_uid=found.received.sop_class_uid or "",
+        sop_instance_uid=found.received.sop_instance_uid or "",
+        series_instance_uid=found.header.series_instance_uid or "",
+        n_frames=max(1, found.header.n_frames),
+        status=verdict.status,
+        band=row.effective_band,
+        machine_band=verdict.band,
+        quality=verdict.quality,
+        uncertain=verdict.uncertain,
+        findings=tuple(verdict.findings),
+        frames=verdict.frames,
+        model=verdict.model,
+        policy_version=verdict.policy_version,
+        by_person=object_id in study.overrides,
+        is_replaced=object_id in study.replaced,
+        is_twin=object_id in study.twins,
+        rejection=rejection,
+        revocation=Revocation(rejected_by=note) if note and rejection is None else None,
+    )
+
+
+def _rejection(row: InstanceRow, study: _Study) -> Rejection | None:
+    """Say who rejected an image: a person's call, a person's override to low, or the policy."""
+    called = study.rejections.get(row.object_id)
+    if called is not None:
+        return Rejection(reason=called.reason, by=called.by, at=called.at)
+    reason = reason_of([finding.code for finding in row.verdict.findings])
+    override = study.overrides.get(row.object_id)
+    if override is not None:
+        by_override = study.reject_by in {"override", "policy"} and override.band is Band.LOW
+        return Rejection(reason=reason, by=override.by, at=override.at) if by_override else None
+    is_low = row.effective_band is Band.LOW and row.object_id in study.replaced
+    decided_at = row.verdict.verdict_at or row.verdict.received_at
+    if study.reject_by == "policy" and is_low and decided_at is not None:
+        return Rejection(reason=reason, by="policy", at=decided_at, by_person=False)
+    return None
