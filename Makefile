@@ -139,6 +139,7 @@ docs: $(VENV)/.run ## write the generated reference pages again
 	@$(BIN)/sonogate settings example > deploy/sonogate.example.toml
 	@$(BIN)/python -m sonogate.observe.reference > docs/reference/metrics.md
 	@$(BIN)/python -m sonogate.receive.conformance > docs/conformance.md
+	@$(BIN)/python -m sonogate.act.results.reference > docs/reference/result-codes.md
 	@$(BIN)/python -m sonoquality.degrade.reference > docs/reference/degradations.md
 
 clean: ## remove the environment and caches

@@ -14,6 +14,8 @@ from typing import Any
 
 from sonogate import __version__
 from sonogate.act.delivery import Delivery
+from sonogate.act.results.maker import Maker
+from sonogate.act.results.shelf import Shelf
 from sonogate.api.dependencies import ApiPorts
 from sonogate.api.server import serving_http
 from sonogate.domain.identity import AETitle, new_object_id
@@ -35,6 +37,7 @@ from sonogate.receive.spool.folder import seal_all
 from sonogate.score.pool import WorkerPool
 from sonogate.settings import Settings
 from sonogate.store.database import Database
+from sonogate.store.forward_records import Destinations
 from sonogate.store.registrar import Registrar
 from sonogate.track.events import EventFeed
 from sonogate.track.studies import Studies
@@ -64,7 +67,12 @@ class Gate:
         self.listener = Listener(settings.listener, self.spool, self.registrar, self.metrics)
         self.pool = WorkerPool(settings.scoring, self.metrics)
         self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
-        self.targets = DeliveryTargets.from_settings(settings.webhooks)
+        results = settings.results
+        self.targets = DeliveryTargets.from_settings(
+            settings.webhooks, results.delay_seconds if results.enabled else None
+        )
+        self.shelf = Shelf(settings.results_dir)
+        self.maker = self.make_maker()
         self.studies = Studies(
             self.database, self.targets, settings.track, self.registrar.caught_up
         )
@@ -97,10 +105,25 @@ class Gate:
             on_recorded=self.tell,
         )
 
+    def make_maker(self) -> Maker:
+        """Join what makes results out of verdicts."""
+        settings = self.settings
+        return Maker(
+            database=self.database,
+            shelf=self.shelf,
+            place_of=self.spool.place_of,
+            settings=settings.results,
+            device=settings.results.device_name or settings.listener.ae_title,
+            destinations=Destinations.from_settings(settings.forward.destinations),
+            metrics=self.metrics,
+            retention_days=settings.spool.retention_days,
+        )
+
     def tell(self) -> None:
         """Something was recorded: wake those who pass it on."""
         self.feed.notify()
         self.delivery.notify()
+        self.maker.notify()
 
     async def submit(
         self, body: bytes | Path, media_type: MediaType, peer: str
@@ -164,6 +187,8 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(background(gate.registrar.run()))
         await stack.enter_async_context(background(gate.pipeline.run()))
         await stack.enter_async_context(background(gate.delivery.run()))
+        if settings.results.enabled:
+            await stack.enter_async_context(background(gate.maker.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
         serving = serving_http(make_api_ports(gate), settings.http)
         gate.http_port = await stack.enter_async_context(serving)
@@ -217,6 +242,8 @@ async def recover(gate: Gate) -> None:
     await asyncio.to_thread(seal_all, unsettled)
     live = await gate.database.read(lambda tx: tx.spooled_bytes.spool_names())
     await asyncio.to_thread(gate.spool.sweep, live)
+    wanted = await gate.database.read(lambda tx: tx.results.file_names())
+    await asyncio.to_thread(gate.shelf.prepare, wanted)
     await asyncio.to_thread(shutil.rmtree, gate.upload_dir, ignore_errors=True)
     gate.upload_dir.mkdir()
 

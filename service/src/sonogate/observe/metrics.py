@@ -35,6 +35,8 @@ TLS_REFUSALS = (
     "lost",
     "other",
 )
+RESULT_KINDS = ("report", "advice", "rejection")
+RESULT_FAILURES = ("no_source", "refused", "scribe")
 VERDICT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
 STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
@@ -85,6 +87,9 @@ class Metrics:
             self.provider_rung: (PROVIDERS,),
             self.worker_restarts: (("crash", "deadline"),),
             self.deliveries: (("delivered", "failed"),),
+            self.results_made: (RESULT_KINDS,),
+            self.results_failed: (RESULT_FAILURES,),
+            self.rejection_calls: (("reject", "revoke"), ("delivered", "failed")),
         }
         for metric, labels in closed.items():
             for values in product(*labels):
@@ -230,6 +235,25 @@ class Metrics:
             "sonogate_deliveries",
             "Delivery attempts, by result (delivered, failed).",
             ["result"],
+            registry=registry,
+        )
+        self.results_made = Counter(
+            "sonogate_results_made",
+            f"DICOM results made, by kind ({', '.join(RESULT_KINDS)}).",
+            ["kind"],
+            registry=registry,
+        )
+        self.results_failed = Counter(
+            "sonogate_results_failed",
+            f"Results that could not be made, by reason ({', '.join(RESULT_FAILURES)}).",
+            ["reason"],
+            registry=registry,
+        )
+        self.rejection_calls = Counter(
+            "sonogate_rejection_calls",
+            "Calls that tell a dcm4chee archive of a rejection, by action (reject, revoke) and "
+            "result (delivered, failed).",
+            ["action", "result"],
             registry=registry,
         )
         self.sender_delay_seconds = Gauge(

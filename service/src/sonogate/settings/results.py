@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 
 from sonogate.settings.kinds import AETitleText, Seconds, Section
 
@@ -36,7 +36,7 @@ class ResultsSettings(Section):
         examples=["https://archive.example/dcm4chee-arc/aets/DCM4CHEE/rs"],
     )
     """Address of a dcm4chee archive's DICOMweb service; each rejection that a person confirmed is
-    told there, and its revocation."""
+    told there, and its revocation; `objects` must have `rejection`."""
     dcm4chee_token: SecretStr | None = Field(default=None, examples=["the archive's bearer token"])
     """Bearer token for it."""
     dcm4chee_revoke_code: str = Field(
@@ -45,11 +45,3 @@ class ResultsSettings(Section):
     """The archive's own code for a revocation, as its rejection notes are configured."""
     timeout_seconds: Seconds = 10.0
     """One call of the archive may take so long."""
-
-    @model_validator(mode="after")
-    def _rejections_are_asked_for(self) -> "ResultsSettings":
-        if self.dcm4chee_url and "rejection" not in self.objects:
-            raise ValueError(
-                'dcm4chee_url tells rejections, and objects has none: add "rejection" to objects'
-            )
-        return self

@@ -204,11 +204,6 @@ class Settings(Section):
     log: LogSettings = LogSettings()
 
     @property
-    def results_dir(self) -> Path:
-        """Folder of the results that were made; they name patients."""
-        return self.data_dir / "results"
-
-    @property
     def spool_dir(self) -> Path:
         """Folder of kept objects."""
         return self.data_dir / "spool"

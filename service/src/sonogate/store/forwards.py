@@ -119,6 +119,14 @@ class Forwards:
         )
         return self._connection.execute(statement.limit(1)).first() is not None
 
+    def withdraw_result(self, result_id: str, now: datetime) -> int:
+        """Give up sending a result that does not hold any more; return how many had not got it."""
+        return self._connection.execute(
+            update(forwards)
+            .where(forwards.c.result_id == result_id, forwards.c.state.in_(_UNFINISHED))
+            .values(state=ForwardState.DROPPED.value, settled_at=now)
+        ).rowcount
+
     def standings(self, object_ids: Collection[str]) -> dict[str, list[Standing]]:
         """Return where received objects stand with each destination, by object id.
 

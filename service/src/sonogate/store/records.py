@@ -202,7 +202,7 @@ class DeliveryTargets:
             targets=tuple(
                 DeliveryTarget(url=webhook.url, kinds=frozenset(webhook.events))
                 for webhook in webhooks
-            )
+            ),
         )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -70,28 +71,45 @@ class Rejections:
             for row in rows
         }
 
-    def call(
-        self, action: str, object_id: str, uids: tuple[str, str, str], now: datetime
-    ) -> None:
-        """Owe an archive a call; it and an opposite one that nobody heard yet cancel each other.
+    def call(self, object_id: str, uids: tuple[str, str, str], now: datetime) -> None:
+        """Owe an archive the news of a rejection, unless it knows.
 
         Args:
-            action: "reject" or "revoke".
             object_id: which object.
             uids: of its study, its series and itself.
             now: when it was decided.
         """
-        unheard = self._connection.execute(
-            select(rejection_calls.c.id, rejection_calls.c.action).where(
-                rejection_calls.c.object_id == object_id,
-                rejection_calls.c.done_at.is_(None),
-                rejection_calls.c.attempts == 0,
-            )
-        ).first()
-        if unheard is not None:
-            if unheard.action != action:
-                self._end(unheard.id, now, "withdrawn")
+        last = self._last_call(object_id)
+        if last is not None and last.action == "reject":
             return
+        if last is not None and _is_unheard(last):
+            self._end(last.id, now, "withdrawn")
+            return
+        self._owe("reject", object_id, uids, now)
+
+    def call_back(self, object_id: str, now: datetime) -> None:
+        """Owe an archive the news that a rejection does not hold, if it heard of the rejection."""
+        last = self._last_call(object_id)
+        if last is None or last.action == "revoke":
+            return
+        if _is_unheard(last):
+            self._end(last.id, now, "withdrawn")
+            return
+        uids = (last.study_instance_uid, last.series_instance_uid, last.sop_instance_uid)
+        self._owe("revoke", object_id, uids, now)
+
+    def _last_call(self, object_id: str) -> Any:
+        return self._connection.execute(
+            select(rejection_calls)
+            .where(
+                rejection_calls.c.object_id == object_id,
+                rejection_calls.c.outcome.is_distinct_from("withdrawn"),
+            )
+            .order_by(rejection_calls.c.id.desc())
+            .limit(1)
+        ).first()
+
+    def _owe(self, action: str, object_id: str, uids: tuple[str, str, str], now: datetime) -> None:
         self._connection.execute(
             insert(rejection_calls),
             {
@@ -157,3 +175,8 @@ class Rejections:
             .where(rejection_calls.c.id == call_id)
             .values(next_attempt_at=next_attempt_at)
         )
+
+
+def _is_unheard(call: Any) -> bool:
+    """Whether an archive can't have heard of a call: it was never attempted."""
+    return call.done_at is None and call.attempts == 0

@@ -1,6 +1,15 @@
 """The tables of results: what was made, what is asked for, what people rejected."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from sonogate.store.columns import CountingId, Text, UtcDateTime
 from sonogate.store.tables import metadata

@@ -89,9 +89,7 @@ class Results:
     def next_due_at(self) -> datetime | None:
         """Return when the next study is due."""
         at: datetime | None = self._connection.execute(
-            select(owed_results.c.next_attempt_at)
-            .order_by(owed_results.c.next_attempt_at)
-            .limit(1)
+            select(owed_results.c.next_attempt_at).order_by(owed_results.c.next_attempt_at).limit(1)
         ).scalar()
         return at
 

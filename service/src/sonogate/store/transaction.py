@@ -99,6 +99,8 @@ class Transaction:
     def forward_queues(self) -> ForwardQueues:
         """How each destination does as a whole."""
         return ForwardQueues(self._connection)
+
+    @cached_property
     def results(self) -> Results:
         """What was made for a PACS, and what is asked for."""
         return Results(self._connection)

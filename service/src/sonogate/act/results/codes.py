@@ -1,9 +1,9 @@
 """Every code the gate's results use: the standard's where there is one, else our own scheme.
 
 RadLex for the three bands (CID 7036), CID 7010 for titles, CID 7011 for reasons. Ultrasound has no
-code for lost contact or too little gain, so those are of the private scheme `99SONOGATE`; each names
-the nearest reason of CID 7011. A CodingSchemeVersion is never written: an archive may not know a
-rejection note that bears one.
+code for lost contact or too little gain, so those are of the private scheme `99SONOGATE`; each
+names the nearest reason of CID 7011. A CodingSchemeVersion is never written: an archive may not
+know a rejection note that bears one.
 """
 
 from collections.abc import Mapping
@@ -74,6 +74,7 @@ REASONS: Final[Mapping[str, Code]] = {
         Code("111219", "DCM", "Inappropriate image processing"),
         Code("111220", "DCM", "Other failure"),
         Code("111221", "DCM", "Unknown failure"),
+        Code("113026", "DCM", "Double exposure"),
     )
 }
 """CID 7011 Rejected for Quality Reasons, by code value."""

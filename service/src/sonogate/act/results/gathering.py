@@ -9,7 +9,7 @@ from sonogate.act.results.facts import ImageFacts, Rejection, Revocation, StudyF
 from sonogate.domain.instance import MediaType
 from sonogate.domain.verdict import Band, Override, Status
 from sonogate.settings import ResultsSettings
-from sonogate.store.records import InstanceRow, StoredObject
+from sonogate.store.records import InstanceRow, StoredObject, StudyRow
 from sonogate.store.rejections import RejectionRow
 from sonogate.store.results import ResultRow
 from sonogate.store.transaction import Transaction
@@ -24,6 +24,7 @@ _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 class Gathered:
     """A study as its results see it."""
 
+    study: StudyRow
     facts: StudyFacts
     object_ids: Mapping[str, str]  #: object id by SOP Instance UID
     spool_names: tuple[str, ...]  #: of objects that name the patient
@@ -32,8 +33,8 @@ class Gathered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Study:
-    """What is known of the study beside its images."""
+class _Decisions:
+    """What people and links made of the images."""
 
     overrides: Mapping[str, Override]
     rejections: Mapping[str, RejectionRow]
@@ -43,10 +44,13 @@ class _Study:
     reject_by: str
 
 
-def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gathered:
-    """Collect what there is to say of a study."""
+def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gathered | None:
+    """Collect what there is to say of a study; None if there is no such study."""
+    row_of_study = tx.studies.get(study_uid)
+    if row_of_study is None:
+        return None
     earlier = tx.results.of_study(study_uid)
-    study = _Study(
+    decisions = _Decisions(
         overrides=tx.overrides.active_of_study(study_uid),
         rejections=tx.rejections.active_of_study(study_uid),
         replaced=frozenset(link.other_id for link in tx.links.supersedes(study_uid)),
@@ -54,7 +58,10 @@ def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gather
         notes={row.object_id: row.sop_instance_uid for row in earlier if row.kind == "rejection"},
         reject_by=settings.reject_by,
     )
-    images, ids, names, n_left_out = [], {}, [], 0
+    images: list[ImageFacts] = []
+    ids: dict[str, str] = {}
+    names: list[str] = []
+    n_left_out = 0
     for row in tx.studies.instances(study_uid):
         found = tx.objects.get(row.object_id)
         if found is None or not _is_judged_image(row, found):
@@ -63,10 +70,11 @@ def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gather
         if len(images) == MAX_IMAGES or not _is_named(found):
             n_left_out += 1
             continue
-        image = _image(row, found, study)
+        image = _image(row, found, decisions)
         images.append(image)
         ids[image.sop_instance_uid] = row.object_id
     return Gathered(
+        study=row_of_study,
         facts=StudyFacts(study_instance_uid=study_uid, images=tuple(images)),
         object_ids=ids,
         spool_names=tuple(names[:10]),
@@ -94,10 +102,10 @@ def _is_named(found: StoredObject) -> bool:
     return all(uid and len(uid) <= 64 and _UID.fullmatch(uid) for uid in uids)
 
 
-def _image(row: InstanceRow, found: StoredObject, study: _Study) -> ImageFacts:
+def _image(row: InstanceRow, found: StoredObject, decisions: _Decisions) -> ImageFacts:
     verdict, object_id = row.verdict, row.object_id
-    rejection = _rejection(row, study)
-    note = study.notes.get(object_id)
+    rejection = _rejection(row, decisions)
+    note = decisions.notes.get(object_id)
     return ImageFacts(
         number=row.number,
         sop_class_uid=found.received.sop_class_uid or "",
@@ -113,26 +121,26 @@ def _image(row: InstanceRow, found: StoredObject, study: _Study) -> ImageFacts:
         frames=verdict.frames,
         model=verdict.model,
         policy_version=verdict.policy_version,
-        by_person=object_id in study.overrides,
-        is_replaced=object_id in study.replaced,
-        is_twin=object_id in study.twins,
+        by_person=object_id in decisions.overrides,
+        is_replaced=object_id in decisions.replaced,
+        is_twin=object_id in decisions.twins,
         rejection=rejection,
         revocation=Revocation(rejected_by=note) if note and rejection is None else None,
     )
 
 
-def _rejection(row: InstanceRow, study: _Study) -> Rejection | None:
+def _rejection(row: InstanceRow, decisions: _Decisions) -> Rejection | None:
     """Say who rejected an image: a person's call, a person's override to low, or the policy."""
-    called = study.rejections.get(row.object_id)
+    called = decisions.rejections.get(row.object_id)
     if called is not None:
         return Rejection(reason=called.reason, by=called.by, at=called.at)
     reason = reason_of([finding.code for finding in row.verdict.findings])
-    override = study.overrides.get(row.object_id)
+    override = decisions.overrides.get(row.object_id)
     if override is not None:
-        by_override = study.reject_by in {"override", "policy"} and override.band is Band.LOW
+        by_override = decisions.reject_by in {"override", "policy"} and override.band is Band.LOW
         return Rejection(reason=reason, by=override.by, at=override.at) if by_override else None
-    is_low = row.effective_band is Band.LOW and row.object_id in study.replaced
+    is_low = row.effective_band is Band.LOW and row.object_id in decisions.replaced
     decided_at = row.verdict.verdict_at or row.verdict.received_at
-    if study.reject_by == "policy" and is_low and decided_at is not None:
+    if decisions.reject_by == "policy" and is_low and decided_at is not None:
         return Rejection(reason=reason, by="policy", at=decided_at, by_person=False)
     return None

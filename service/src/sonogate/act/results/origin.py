@@ -1,6 +1,7 @@
 """Whose study it is: the patient's and the study's attributes, copied from a stored object.
 
-They are read when a result is written and go nowhere else: not into the database, a log or a metric.
+They are read when a result is written and go nowhere else: not into the database, a log or a
+metric.
 """
 
 import io
@@ -11,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from pydicom.dataset import Dataset
 from pydicom.datadict import tag_for_keyword
+from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
@@ -46,9 +47,7 @@ OPTIONAL: Final = (
 )
 """Type 3: copied where they are."""
 _DATE: Final = re.compile(r"[12]\d{3}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
-_TIME: Final = re.compile(
-    r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?"
-)
+_TIME: Final = re.compile(r"(?:[01]\d|2[0-3])(?:[0-5]\d(?:[0-5]\d(?:\.\d{1,6})?)?)?")
 FORMS: Final = {
     "PatientSex": re.compile("[MFO]"),
     "PatientBirthDate": _DATE,

@@ -1,7 +1,8 @@
 """The structured report of a study: TID 1500, one measurement group per image that was judged.
 
-An image's group (TID 1501) holds the quality that counts, the score, the findings and the algorithm;
-each finding that has a place in the picture has a group of its own with the region (TID 1410).
+An image's group (TID 1501) holds the quality that counts, the score, the findings and the
+algorithm; each finding that has a place in the picture has a group of its own with the region
+(TID 1410).
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,8 +1,8 @@
 """The scribe: a short-lived process that reads headers and writes results.
 
-Stored objects are anybody's bytes and highdicom takes a second of processor time to load, so neither
-is let into the gate's own process. Orders come as JSON on standard input, answers go as JSON to
-standard output; nothing else is written, and nobody sees a patient's name.
+Stored objects are anybody's bytes and highdicom takes a second of processor time to load, so
+neither is let into the gate's own process. Orders come as JSON on standard input, answers go as
+JSON to standard output; nothing else is written, and nobody sees a patient's name.
 """
 
 import asyncio
@@ -60,8 +60,8 @@ async def write_all(orders: tuple[Order, ...], deadline_seconds: float) -> tuple
 
 def write(order: Order) -> Answer:
     """Write one result; what a header can make impossible is an answer."""
-    from sonogate.act.results import report, selection  # noqa: PLC0415 - after the confinement
-    from sonogate.act.results.origin import NoSourceError, read_origin  # noqa: PLC0415
+    from sonogate.act.results import report, selection
+    from sonogate.act.results.origin import NoSourceError, read_origin
 
     writers = {
         "report": report.write_report,
