@@ -14,6 +14,7 @@ from typing import Any
 
 from sonogate import __version__
 from sonogate.act.delivery import Delivery
+from sonogate.act.forward.book import ForwardBook
 from sonogate.act.results.maker import Maker
 from sonogate.act.results.shelf import Shelf
 from sonogate.api.dependencies import ApiPorts
@@ -28,12 +29,14 @@ from sonogate.judge.policy import Policy
 from sonogate.observe.health import Check, Readiness
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
+from sonogate.outgoing import make_forwarder, prepare_outgoing
 from sonogate.pipeline import Pipeline
 from sonogate.receive.intake import Intake
 from sonogate.receive.keeping import Aftercare
 from sonogate.receive.listener import Listener
 from sonogate.receive.spool import Spool
 from sonogate.receive.spool.folder import seal_all
+from sonogate.receive.study_lanes import lanes_of
 from sonogate.score.pool import WorkerPool
 from sonogate.settings import Settings
 from sonogate.store.database import Database
@@ -62,7 +65,13 @@ class Gate:
         self.database = Database(settings.database_url)
         self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)
         self.feed = EventFeed(self.database)
-        self.registrar = Registrar(self.database, settings.spool.max_unjudged)
+        self.forwarder = make_forwarder(settings, self.database, self.spool, self.metrics)
+        self.registrar = Registrar(
+            self.database,
+            settings.spool.max_unjudged,
+            self.forwarder.destinations,
+            lanes_of(self.spool),
+        )
         self.intake = Intake(self.spool, self.registrar, self.metrics)
         self.listener = Listener(settings.listener, self.spool, self.registrar, self.metrics)
         self.pool = WorkerPool(settings.scoring, self.metrics)
@@ -124,6 +133,12 @@ class Gate:
         self.feed.notify()
         self.delivery.notify()
         self.maker.notify()
+        self.forwarder.notify()
+
+    def entered(self) -> None:
+        """A new object is in the database: wake those who judge it and those who pass it on."""
+        self.pipeline.wake()
+        self.forwarder.wake()
 
     async def submit(
         self, body: bytes | Path, media_type: MediaType, peer: str
@@ -180,7 +195,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         greeting = await gate.pool.start()
         tell_shortcomings(greeting)
         gate.pipeline = gate.make_pipeline(greeting)
-        gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.pipeline.wake)
+        gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.entered)
         await recover(gate)
         await gate.spool.open()
         stack.push_async_callback(gate.spool.close)
@@ -189,6 +204,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(background(gate.delivery.run()))
         if settings.results.enabled:
             await stack.enter_async_context(background(gate.maker.run()))
+        await stack.enter_async_context(background(gate.forwarder.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
         serving = serving_http(make_api_ports(gate), settings.http)
         gate.http_port = await stack.enter_async_context(serving)
@@ -236,6 +252,7 @@ async def recover(gate: Gate) -> None:
     owner = gate.pipeline.owner
     await gate.database.write(lambda tx: tx.objects.release_all_of_other_owners(owner))
     await asyncio.to_thread(gate.spool.prepare)
+    await asyncio.to_thread(prepare_outgoing, gate.settings)
     newest = await gate.database.read(lambda tx: tx.objects.newest_received_at())
     unsettled = await asyncio.to_thread(gate.spool.unsettled, newest)
     await gate.registrar.recover([each for kept in unsettled.values() for each in kept])
@@ -301,4 +318,5 @@ def make_api_ports(gate: Gate) -> ApiPorts:
         started_at=gate.started_at,
         upload_dir=gate.upload_dir,
         on_change=gate.tell,
+        forwarding=ForwardBook(gate.database, gate.forwarder),
     )

@@ -19,6 +19,7 @@ GateError
 └── LookupFailure            asked for something that is not here
     ├── UnknownInstanceError
     ├── UnknownStudyError
+    ├── UnknownDestinationError
     └── StudyStateError      the study's state does not allow what was asked
 """
 
@@ -120,6 +121,10 @@ class UnknownInstanceError(LookupFailure):
 
 class UnknownStudyError(LookupFailure):
     """No study with this UID was received."""
+
+
+class UnknownDestinationError(LookupFailure):
+    """No destination has this name; GET /v1/destinations lists them."""
 
 
 class StudyStateError(LookupFailure):

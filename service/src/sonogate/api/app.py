@@ -9,7 +9,17 @@ from starlette.middleware import Middleware
 from starlette.staticfiles import StaticFiles
 
 from sonogate import __version__
-from sonogate.api import events, findings, health, instances, objects, problems, studies, verdicts
+from sonogate.api import (
+    destinations,
+    events,
+    findings,
+    health,
+    instances,
+    objects,
+    problems,
+    studies,
+    verdicts,
+)
 from sonogate.api.dependencies import ApiPorts
 from sonogate.api.measuring import Measuring
 from sonogate.api.security import Guard, SecureHeaders
@@ -49,7 +59,7 @@ def make_app(ports: ApiPorts, settings: HttpSettings) -> FastAPI:
     app.state.n_streams = 0
     app.state.upload_places = asyncio.Semaphore(verdicts.MAX_UPLOADS)
     problems.install(app)
-    for room in (verdicts, findings, instances, objects, studies, events, health):
+    for room in (verdicts, findings, instances, objects, studies, destinations, events, health):
         app.include_router(room.router)
     _serve_page(app)
     return app

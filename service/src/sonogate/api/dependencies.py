@@ -13,9 +13,11 @@ from typing import Annotated, Literal, Protocol, cast
 
 from fastapi import Depends, Request
 
+from sonogate.domain.forwarding import DestinationReport, StudyForwards
 from sonogate.domain.instance import MediaType
 from sonogate.domain.study import Study, StudyStatus, StudySummary
 from sonogate.domain.verdict import Band, Verdict
+from sonogate.errors import UnknownDestinationError
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings
@@ -102,6 +104,22 @@ class EventLog(Protocol):
         ...
 
 
+class ForwardLog(Protocol):
+    """How passing on stands; raises UnknownDestinationError."""
+
+    async def destinations(self) -> Sequence[DestinationReport]:
+        """Return how each destination does."""
+        ...
+
+    async def of_study(self, study_uid: str) -> Sequence[StudyForwards]:
+        """Return how far a study is, by destination."""
+        ...
+
+    async def retry(self, name: str, by: str) -> DestinationReport:
+        """Try again what a destination refused."""
+        ...
+
+
 Submit = Callable[[bytes | Path, MediaType, str], Awaitable[tuple[str, Verdict]]]
 """Keep an object as if a cart had sent it; answer its object id and its verdict.
 
@@ -130,9 +148,20 @@ class ApiPorts:
     on_change: Callable[[], None] = (
         _nothing  #: called after a person changed a study: wakes delivery
     )
+    forwarding: ForwardLog | None = None  #: None: nothing is ever passed on
     closing: asyncio.Event = field(
         default_factory=asyncio.Event
     )  #: set it to end all event streams
+
+    def need_forwarding(self) -> ForwardLog:
+        """Return the destinations.
+
+        Raises:
+            UnknownDestinationError: there are none.
+        """
+        if self.forwarding is None:
+            raise UnknownDestinationError
+        return self.forwarding
 
 
 def get_ports(request: Request) -> ApiPorts:

@@ -23,6 +23,7 @@ from sonogate.errors import (
     SpoolFullError,
     SpoolWriteError,
     StudyStateError,
+    UnknownDestinationError,
     UnknownInstanceError,
     UnknownStudyError,
 )
@@ -44,6 +45,9 @@ ANSWERS: Mapping[type[GateError], Answer] = {
     ),
     UnknownStudyError: Answer(
         status=404, code="unknown_study", remedy="Check the UID, or list them: GET /v1/studies."
+    ),
+    UnknownDestinationError: Answer(
+        status=404, code="unknown_destination", remedy="List them: GET /v1/destinations."
     ),
     StudyStateError: Answer(
         status=409,

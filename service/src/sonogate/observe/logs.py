@@ -45,9 +45,11 @@ ALLOWED_FIELDS = frozenset(
         "result",
         "stage",
         "exception_type",
+        "destination",
     }
 )
-"""Everything else is dropped before a line is written. `path` is ours, never the sender's."""
+"""Everything else is dropped before a line is written. `path` is ours, never the sender's;
+`destination` is a name from the settings."""
 
 
 CHATTY_LIBRARIES = ("httpx", "httpcore", "pynetdicom", "pydicom")

@@ -38,6 +38,8 @@ TLS_REFUSALS = (
 RESULT_KINDS = ("report", "advice", "rejection")
 RESULT_FAILURES = ("no_source", "refused", "scribe")
 VERDICT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
+FORWARD_RESULTS = ("stored", "duplicate", "warning", "refused", "failed")
+FORWARD_STATES = ("owed", "held", "refused")
 STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
@@ -68,6 +70,7 @@ class Metrics:
         self._receive()
         self._judge()
         self._run()
+        self._forward()
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
@@ -282,3 +285,40 @@ class Metrics:
             registry=registry,
         )
         self.build_info = Gauge("sonogate_build_info", "Always 1.", ["version"], registry=registry)
+
+    def _forward(self) -> None:
+        registry = self.registry
+        self.forwarded = Counter(
+            "sonogate_forwarded",
+            "Answers of destinations to objects, by result: stored, duplicate (it was there), "
+            "warning (stored, with a remark), refused (an alarm), failed (it is tried again).",
+            ["destination", "result"],
+            registry=registry,
+        )
+        self.forward_pending = Gauge(
+            "sonogate_forward_pending",
+            "Objects that a destination has not got (owed, held, refused).",
+            ["destination", "state"],
+            registry=registry,
+        )
+        self.forward_oldest_seconds = Gauge(
+            "sonogate_forward_oldest_seconds",
+            "Age of the oldest object owed to a destination; held ones are not owed yet.",
+            ["destination"],
+            registry=registry,
+        )
+        self.forward_breaker_open = Gauge(
+            "sonogate_forward_breaker_open",
+            "1 while a destination is rested from because it failed.",
+            ["destination"],
+            registry=registry,
+        )
+
+    def show_destination(self, destination: str) -> None:
+        """Show a destination's closed labels at 0, as `_start_at_zero` does."""
+        for result in FORWARD_RESULTS:
+            self.forwarded.labels(destination, result)
+        for state in FORWARD_STATES:
+            self.forward_pending.labels(destination, state)
+        self.forward_oldest_seconds.labels(destination)
+        self.forward_breaker_open.labels(destination)

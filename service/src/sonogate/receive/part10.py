@@ -119,6 +119,25 @@ def read_head(head: bytes) -> ObjectHead:
     )
 
 
+def plain_value(head: bytes, names: ObjectHead, wanted: tuple[int, int]) -> str | None:
+    """Return the text of a top-level element; None if what lies before it can't be stepped over.
+
+    Args:
+        head: The first bytes of the file.
+        names: What `read_head` told of them.
+        wanted: (group, element); empty text if the data set goes past it without it.
+    """
+    syntax = names.transfer_syntax_uid
+    if syntax == DEFLATED:
+        return None
+    byte_order = ">" if syntax == EXPLICIT_BIG else "<"
+    is_explicit = syntax != IMPLICIT_LITTLE
+    for tag, value, _end in _walk(head, names.data_set_offset, byte_order, is_explicit=is_explicit):
+        if tag >= wanted:
+            return _text(value) if tag == wanted else ""
+    return None
+
+
 def _own_uids(head: bytes, offset: int, syntax: str) -> dict[tuple[int, int], str]:
     found: dict[tuple[int, int], str] = {}
     if syntax == DEFLATED:

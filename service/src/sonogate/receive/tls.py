@@ -18,7 +18,7 @@ from sonogate.observe.health import Check
 from sonogate.observe.logs import get_logger
 from sonogate.receive.alerts import AlertingContext
 from sonogate.receive.certificate import expires_at
-from sonogate.settings import ListenerSettings, Settings
+from sonogate.settings import DestinationSettings, ListenerSettings, Settings
 
 TLS_1_2_CIPHERS: Final = (
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -99,13 +99,57 @@ def make_context(settings: ListenerSettings) -> ssl.SSLContext | None:
     return context
 
 
+def client_context(
+    authorities: Path | None,
+    certificate: Path | None,
+    key: Path | None,
+    names: tuple[str, str, str],
+) -> ssl.SSLContext:
+    """Make what we speak TLS with as a client; the peer is checked under the name we call.
+
+    Args:
+        authorities: Who vouches for the peer; None: the machine's own trust store.
+        certificate: The chain we show; None: none.
+        key: Its key.
+        names: The settings these came from, for errors.
+
+    Raises:
+        SettingFileError: One of the files is not what it must be.
+    """
+    context = hardened(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    if authorities is not None:
+        load_authorities(context, authorities, names[0])
+    else:
+        context.load_default_certs()
+    if certificate is not None and key is not None:
+        load_pair(context, certificate, key, (names[1], names[2]))
+    return context
+
+
 def check_files(settings: Settings) -> None:
-    """Look whether the files that the listener's settings name can be used.
+    """Look whether the files that the listener's and the destinations' settings name can be used.
 
     Raises:
         SettingFileError: One can't.
     """
     make_context(settings.listener)
+    for destination in settings.forward.destinations:
+        destination_context(destination)
+
+
+def destination_context(destination: DestinationSettings) -> ssl.SSLContext | None:
+    """Make what we speak TLS with to a destination; None if it is spoken to in the clear.
+
+    Raises:
+        SettingFileError: One of its files is not what it must be.
+    """
+    if destination.kind == "folder" or (destination.kind == "dicom" and not destination.tls_ca):
+        return None
+    key = f"forward.destinations.{destination.name}"
+    names = (f"{key}.tls_ca", f"{key}.tls_certificate", f"{key}.tls_key")
+    return client_context(
+        destination.tls_ca, destination.tls_certificate, destination.tls_key, names
+    )
 
 
 def hardened(context: ssl.SSLContext) -> ssl.SSLContext:
