@@ -17,6 +17,7 @@ from sonoquality.metrics.experts import (
 from sonoquality.metrics.experts_file import view_of
 from sonoquality.metrics.manifold import Manifold
 from sonoquality.metrics.ranker import Ranker
+from sonoquality.metrics.reader import Reader
 from sonoquality.training.mixture import FitRecipe, fit_manifold
 
 WIDTH = 6
@@ -60,16 +61,26 @@ def windows(n: int, seed: int = 0) -> tuple[Windows, Windows]:
 
 def features(pixels: Windows, masks: Windows) -> Features:
     """Measure windows with the stand-in."""
-    return Features.of(pixels, masks, *encode(pixels, masks))
+    return Features.of(pixels, masks, encode(pixels, masks), reader())
 
 
-def ranker(seed: int = 3) -> Ranker:
-    """Return a ranking of random weights over the 39 features."""
+def reader(n_faults: int = 3) -> Reader:
+    """Return heads of random weights."""
+    rng = np.random.default_rng(8)
+    return Reader(
+        centre=rng.uniform(0.2, 0.6, WIDTH),
+        faults=rng.normal(0.0, 1.0, (WIDTH, n_faults)),
+        fault_bias=rng.normal(0.0, 1.0, n_faults),
+    )
+
+
+def ranker(seed: int = 3, n_features: int = 38 + 7) -> Ranker:
+    """Return a ranking of random weights over what a window shows and the heads read."""
     rng = np.random.default_rng(seed)
     return Ranker(
-        centre=rng.normal(0.0, 1.0, 39),
-        spread=rng.uniform(0.5, 2.0, 39),
-        inner=rng.normal(0.0, 0.3, (39, 5)),
+        centre=rng.normal(0.0, 1.0, n_features),
+        spread=rng.uniform(0.5, 2.0, n_features),
+        inner=rng.normal(0.0, 0.3, (n_features, 5)),
         inner_bias=rng.normal(0.0, 0.3, 5),
         outer=rng.normal(0.0, 1.0, 5),
     )
@@ -78,7 +89,6 @@ def ranker(seed: int = 3) -> Ranker:
 def manifold(n: int = 60, components: int = 1) -> ExpertManifold:
     """Fit every kind of expert on n windows, with room for one Gaussian more than there are."""
     found = features(*windows(n))
-    centre = found.taps[:, -1].mean(axis=0)
 
     def expert(view: View, weight: float, values: Floats) -> Expert:
         model: Manifold | Ranker | None = None
@@ -96,13 +106,15 @@ def manifold(n: int = 60, components: int = 1) -> ExpertManifold:
     return ExpertManifold(
         encoder_sha256=HASH,
         encoder_taps=TAPS,
-        centre=centre,
+        reader=reader(),
         window=tuple(
-            expert(view, weight, window_values(view, found, centre, TAPS))
+            expert(view, weight, window_values(view, found, TAPS))
             for view, weight in zip(whole, (1.0, 0.5, 2.0, 0.7), strict=True)
         ),
         block=tuple(
-            expert(view, weight, block_values(view, found, centre)[found.counts.ravel() > 0])
+            expert(
+                view, weight, block_values(view, found, reader().centre)[found.counts.ravel() > 0]
+            )
             for view, weight in zip(single, (1.0, 1.0, 0.5), strict=True)
         ),
         n_components=components + 1,

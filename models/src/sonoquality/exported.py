@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sonoquality.arrays import Floats
 from sonoquality.errors import WeightsError
+from sonoquality.metrics.reader import Reader
 
 RECORD_FILE = "encoder.json"
-CENTRE_FILE = "centre.npy"
+READER_FILE = "reader.npz"
 PHANTOM_FILE = "phantom-features.npz"
 PRECISIONS = ("fp32", "fp16", "int8")
 
@@ -80,10 +80,13 @@ def read_record(folder: Path) -> ExportRecord:
         ) from error
 
 
-def read_centre(folder: Path) -> Floats | None:
-    """Return the clean centre of the last tap (width,); None if the encoder has none."""
-    path = folder / CENTRE_FILE
-    return np.load(path, allow_pickle=False) if path.is_file() else None
+def read_reader(folder: Path) -> Reader | None:
+    """Return what the encoder's heads read; None if it has none."""
+    path = folder / READER_FILE
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        return Reader.from_arrays({key: file[key] for key in file.files})
 
 
 def phantom_features(folder: Path) -> Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]]:

@@ -20,6 +20,7 @@ from sonoquality.exported import read_record
 from sonoquality.golden import PHANTOMS, differences, inputs_of
 from sonoquality.metrics import experts_file
 from sonoquality.metrics.experts import Features
+from sonoquality.metrics.reader import Reader
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import windows_of, working_image
 from sonoquality.session import Session
@@ -96,11 +97,12 @@ def loaded(work: Path) -> QualityModel:
     return QualityModel.load(work / "zoo" / "tiny" / "1.0.0", providers=["cpu"])
 
 
-def features_of(session: Session) -> Features:
+def features_of(session: Session, reader: Reader) -> Features:
     """Return the graph's own features of noise."""
     found = session.run(*noise(3))
     names = ("dct", "taps", "block_dct", "tokens", "counts")
-    return Features(**{name: found[name].astype(np.float64) for name in names})
+    own = {name: found[name].astype(np.float64) for name in names}
+    return Features(**own, read=reader.read(own["taps"][:, -1], own["tokens"], own["counts"]))
 
 
 def test_the_entry_scores_as_golden_by_the_path_of_every_model(work: Path) -> None:
@@ -119,8 +121,8 @@ def test_one_run_gives_features_energies_badness_and_map(work: Path) -> None:
     """On noise under masks, every output is that of the plain reference."""
     manifold = experts_file.load(work / "zoo" / "tiny" / "1.0.0" / PARENT_FILE)
     session = loaded(work).session
-    found, own = session.run(*noise(3)), features_of(session)
-    plain = Features.of(*noise(3), own.taps, own.tokens)
+    found, own = session.run(*noise(3)), features_of(session, manifold.reader)
+    plain = Features.of(*noise(3), (own.taps, own.tokens), manifold.reader)
     energies = [e.energy(own.taps[:, :1, 0]) for e in manifold.window if e.model is None]
 
     assert np.allclose(plain.dct, own.dct, rtol=1e-3, atol=1e-3)
@@ -143,8 +145,8 @@ def test_every_tensor_is_an_input_that_counts(work: Path) -> None:
             for key in ("badness", "block_badness")
             if not np.allclose(before[key], after[key], rtol=1e-6, atol=1e-6)
         ]
-        wanted = {"w": "badness", "b": "block_badness"}.get(name[0])
-        assert (["badness", "block_badness"] if wanted is None else [wanted]) == moved, name
+        wanted = {"w": ["badness"], "f": ["badness"], "b": ["block_badness"]}.get(name[0])
+        assert (wanted or ["badness", "block_badness"]) == moved, name
 
 
 def test_a_manifold_of_another_encoder_is_refused_by_both_hashes(

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from sonoquality.arrays import Windows
 from sonoquality.cli import app
 from sonoquality.errors import WeightsError
-from sonoquality.exported import graph_file, phantom_features, read_centre, read_record
+from sonoquality.exported import graph_file, phantom_features, read_reader, read_record
 from sonoquality.session import LARGEST_BATCH
 from tests.conftest import need_extra
 from tests.models.training.test_fit import collection
@@ -34,7 +34,7 @@ PUBLISHED = EncoderProfile(
 
 
 def train_folder(folder: Path, profile: EncoderProfile) -> Path:
-    """Write what a training run leaves: lively weights, and a centre."""
+    """Write what a training run leaves: lively weights, and heads."""
     torch.manual_seed(3)
     network = VisionTransformer(profile)
     with torch.no_grad():
@@ -42,7 +42,11 @@ def train_folder(folder: Path, profile: EncoderProfile) -> Path:
             parameter.add_(0.2 * torch.randn_like(parameter))
     folder.mkdir(parents=True, exist_ok=True)
     save_encoder(folder / "encoder.pt", network)
-    torch.save({"heads": {"centre": torch.randn(profile.width)}}, folder / "state.pt")
+    heads = {"centre": torch.randn(profile.width)}
+    for place in range(len(profile.taps)):
+        heads[f"severity.{place}.weight"] = torch.randn(3, profile.width)
+        heads[f"severity.{place}.bias"] = torch.randn(3)
+    torch.save({"heads": heads}, folder / "state.pt")
     return folder
 
 
@@ -119,15 +123,17 @@ def test_smaller_precisions_come_near_and_name_their_parent(data: Path, tmp_path
 
 
 def test_the_folder_holds_what_golden_scores_need(tmp_path: Path) -> None:
-    """The centre of training, and torch's features of every golden phantom."""
+    """What the heads of training read, and torch's features of every golden phantom."""
     encoder = train_folder(tmp_path / "run", OURS)
     export("--encoder", encoder, "--out", tmp_path / "out")
-    centre = read_centre(tmp_path / "out")
+    reader = read_reader(tmp_path / "out")
     taps, tokens = phantom_features(tmp_path / "out")["fan"]
 
-    kept = torch.load(encoder / "state.pt", weights_only=True)["heads"]["centre"]
-    assert centre is not None
-    assert np.allclose(kept, centre)
+    kept = torch.load(encoder / "state.pt", weights_only=True)["heads"]
+    assert reader is not None
+    assert np.allclose(kept["centre"], reader.centre)
+    assert np.allclose(kept["severity.1.weight"], reader.faults.T)
+    assert np.allclose(kept["severity.1.bias"], reader.fault_bias)
     assert (len(tokens), 2, 16) == taps.shape
     assert (14, 14, 16) == tokens.shape[1:]
 

@@ -9,10 +9,11 @@ from scipy import special
 
 from sonoquality.errors import ManifoldError
 from sonoquality.metrics import experts_file
-from sonoquality.metrics.experts import View, block_values, log_distance, window_values
+from sonoquality.metrics.experts import View, block_values, window_values
 from sonoquality.metrics.experts_file import tensors_of, view_of
 from sonoquality.metrics.manifold import Manifold
 from sonoquality.metrics.ranker import Ranker
+from sonoquality.metrics.reader import Reader, log_distance
 from tests.models import experts
 
 
@@ -25,8 +26,8 @@ def test_badness_is_the_weighted_mean_of_robust_deviations() -> None:
     assert isinstance(taps.model, Manifold)
     assert isinstance(rank.model, Ranker)
     unit = found.taps[:, 1] / np.linalg.norm(found.taps[:, 1], axis=1, keepdims=True)
-    away = np.log(((found.taps[:, 1] - fitted.centre) ** 2).mean(axis=1) + 1e-3)
-    both = np.concatenate([found.dct, away[:, None]], axis=1)
+    away = np.log(((found.taps[:, 1] - fitted.reader.centre) ** 2).mean(axis=1) + 1e-3)
+    both = np.concatenate([found.dct, found.read], axis=1)
     wanted = (
         1.0 * (dct.model.energy(found.dct) - dct.median) / dct.mad
         + 0.5 * (taps.model.energy(unit) - taps.median) / taps.mad
@@ -47,7 +48,7 @@ def test_badness_is_the_weighted_mean_of_robust_deviations() -> None:
 def test_a_ranking_is_one_layer_over_bounded_deviations() -> None:
     """Unit by unit, as a loop; a unit below zero says nothing."""
     ranker = experts.ranker()
-    values = np.random.default_rng(1).normal(0.0, 40.0, (4, 39))
+    values = np.random.default_rng(1).normal(0.0, 40.0, (4, 45))
     wanted = np.zeros(4)
     for row, x in enumerate(values):
         standard = [
@@ -65,7 +66,7 @@ def test_a_ranking_whose_parts_do_not_fit_is_refused() -> None:
     arrays = experts.ranker().arrays("all")
     arrays["all_outer"] = arrays["all_outer"][:-1]
 
-    with pytest.raises(ValueError, match="outer do not fit the layer of 39 by 5"):
+    with pytest.raises(ValueError, match="outer do not fit the layer of 45 by 5"):
         Ranker.from_arrays(arrays, "all")
 
 
@@ -77,11 +78,41 @@ def test_the_distance_is_that_of_training() -> None:
     assert np.allclose(np.log([1e-3, 12.5 + 1e-3]), log_distance(points, centre))
 
 
+def test_heads_read_distances_and_faults_of_a_window() -> None:
+    """Token by token, as a loop: those outside the mask count for nothing."""
+    reader, found = experts.reader(), experts.features(*experts.windows(2, seed=5))
+    for n in range(2):
+        tokens = found.tokens[n][found.counts[n] > 0]
+        away = [np.mean((token - reader.centre) ** 2) + 1e-3 for token in tokens]
+        wanted = [
+            np.log(np.mean((found.taps[n, 1] - reader.centre) ** 2) + 1e-3),
+            -0.5 * np.log(np.mean(np.array(away) ** -2)),
+            np.log(np.mean(away)),
+            0.25 * np.log(np.mean(np.array(away) ** 4)),
+            *(found.taps[n, 1] @ reader.faults[:, k] + reader.fault_bias[k] for k in range(3)),
+        ]
+
+        assert np.allclose(wanted, found.read[n])
+    assert reader.n_read == len(wanted)
+
+
+def test_a_reader_without_faults_reads_the_distance_alone() -> None:
+    """As rankings that were taught before heads were kept do."""
+    found = experts.features(*experts.windows(2, seed=5))
+    alone = Reader.of_distance(experts.reader().centre)
+
+    assert np.array_equal(
+        found.read[:, :1], alone.read(found.taps[:, 1], found.tokens, found.counts)
+    )
+    assert 1 == alone.n_read
+    assert list(Reader.from_arrays(alone.arrays()).arrays()) == ["centre"]
+
+
 def test_chosen_taps_have_length_one_each() -> None:
     """No tap rules by its size, and taps are chosen by the number of their block."""
     found = experts.features(*experts.windows(2))
     centre = np.zeros(experts.WIDTH)
-    both = window_values(View(kind="taps", taps=(4, 2)), found, centre, experts.TAPS)
+    both = window_values(View(kind="taps", taps=(4, 2)), found, experts.TAPS)
 
     assert np.allclose(1.0, np.linalg.norm(both.reshape(2, 2, -1), axis=2))
     assert np.allclose(

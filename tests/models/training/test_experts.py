@@ -27,11 +27,11 @@ RECIPE = ExpertsRecipe(window={"dct": 1.0, "taps_4": 2.0, "distance": 1.0}, vari
 
 
 def encoder() -> Encoder:
-    """Return the stand-in, with a centre of its own."""
+    """Return the stand-in, with heads of its own."""
     return Encoder(
         sha256=experts.HASH,
         taps=experts.TAPS,
-        centre=np.linspace(0.2, 0.6, experts.WIDTH),
+        reader=experts.reader(),
         encode=experts.encode,
     )
 
@@ -90,7 +90,7 @@ def test_clean_images_lie_at_zero_and_spoiled_ones_far_out(tmp_path: Path) -> No
     fitted = fit_experts(features, encoder(), RECIPE)
     again = fit_experts(features, encoder(), RECIPE)
     pixels, masks = experts.windows(4, seed=3)
-    flat = Features.of(pixels * 0.2, masks, *experts.encode(pixels * 0.2, masks))
+    flat = Features.of(pixels * 0.2, masks, experts.encode(pixels * 0.2, masks), experts.reader())
 
     clean = fitted.badness(features)
     assert abs(np.median(clean)) < 0.5

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sonoquality.errors import WeightsError
+from sonoquality.metrics.reader import Reader
 from sonoquality.training import ladder_features
 from sonoquality.training.data import calibrates, read_index, training_rows
 from sonoquality.training.experts import Encoder
@@ -107,7 +108,7 @@ def test_ladders_of_a_bank_are_measured_on_all_rungs(tmp_path: Path) -> None:
     encoder = Encoder(
         sha256=experts.HASH,
         taps=experts.TAPS,
-        centre=np.full(experts.WIDTH, 0.3),
+        reader=experts.reader(),
         encode=experts.encode,
     )
     first, second = (
@@ -117,7 +118,7 @@ def test_ladders_of_a_bank_are_measured_on_all_rungs(tmp_path: Path) -> None:
         for _ in range(2)
     )
 
-    assert (4, 3, 39) == first.values.shape
+    assert (4, 3, 38 + experts.reader().n_read) == first.values.shape
     assert np.array_equal(first.values, second.values)
     assert np.array_equal(np.arange(4), first.image)
     assert (first.bad[:, 0] == 0).all()
@@ -137,7 +138,9 @@ def test_a_run_keeps_its_features_and_refuses_those_of_another_encoder(tmp_path:
     out.mkdir()
     rows = [row for row in training_rows(read_index(data)) if not calibrates(row)]
     replace(ladders(1), image=np.arange(N, dtype=np.int32) % len(rows)).save(out / "ladders.npz")
-    encoder = Encoder(sha256="ab" * 32, taps=(1,), centre=np.zeros(2), encode=experts.encode)
+    encoder = Encoder(
+        sha256="ab" * 32, taps=(1,), reader=Reader.of_distance(np.zeros(2)), encode=experts.encode
+    )
     config = ranker.RankerConfig(n_hidden=4, n_passes=1)
     ranking.run(config, encoder, data, (out, tmp_path / "no-bank"), lambda *_: None)
     found = Rankings.load(out)

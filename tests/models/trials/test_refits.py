@@ -43,7 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[refits.Refits, list[
     encoder = Encoder(
         sha256=experts.HASH,
         taps=experts.TAPS,
-        centre=np.full(experts.WIDTH, 0.3),
+        reader=experts.reader(),
         encode=experts.encode,
     )
     rankings = Rankings(

@@ -20,8 +20,9 @@ from sonoquality.export.dct import (
 )
 from sonoquality.export.graph import Graph, Shape, model_of
 from sonoquality.metrics import baselines
-from sonoquality.metrics.experts import DISTANCE_FLOOR, LEAST_LENGTH, ExpertManifold, Level, View
+from sonoquality.metrics.experts import LEAST_LENGTH, ExpertManifold, Level, View
 from sonoquality.metrics.experts_file import Tensors, tensors_of
+from sonoquality.metrics.reader import DISTANCE_FLOOR, POWERS
 
 ENCODER = "encoder_"  #: how the names inside the encoder's graph begin
 FROM_ENCODER = ("taps", "tokens", "counts")
@@ -40,7 +41,7 @@ def density_model(encoder: onnx.ModelProto, manifold: ExpertManifold) -> onnx.Mo
         manifold: gives the experts and the shapes of their tensors; its numbers stay outside.
     """
     tensors = tensors_of(manifold)
-    width = len(manifold.centre)
+    width = len(manifold.reader.centre)
     head = _head(manifold, tensors, width)
     inside = compose.add_prefix(
         encoder, ENCODER, rename_inputs=False, rename_outputs=False, rename_functions=False
@@ -87,6 +88,7 @@ class _Head:
     def __init__(self, manifold: ExpertManifold) -> None:
         self.g = Graph()
         self.manifold = manifold
+        self.width = len(manifold.reader.centre)
 
     def write(self) -> None:
         """Write everything from the encoder's outputs and the tensors to the scores."""
@@ -114,8 +116,9 @@ class _Head:
             return "dct"
         n_taps = len(self.manifold.encoder_taps)
         if view.kind in ("distance", "rank"):
-            distance = self._distance(self._tap(n_taps - 1))
-            return distance if view.kind == "distance" else self._beside("dct", distance)
+            last = self._tap(n_taps - 1)
+            distance = self._distance(last)
+            return distance if view.kind == "distance" else self._read(last, distance)
         chosen = [self._tap(self.manifold.encoder_taps.index(tap)) for tap in view.taps]
         return self.g.add("Concat", *map(self._unit, chosen), axis=1)
 
@@ -123,16 +126,34 @@ class _Head:
         """Return (n * 196, D), as `experts.block_values`."""
         if view.kind == "dct":
             return block_dct
-        tokens = self.g.reshape("tokens", -1, len(self.manifold.centre))
+        tokens = self.g.reshape("tokens", -1, self.width)
         return tokens if view.kind == "tokens" else self._distance(tokens)
 
-    def _beside(self, x: str, y: str) -> str:
-        return self.g.add("Concat", x, y, axis=1)
+    def _read(self, tap: str, distance: str) -> str:
+        """Return (n, 38 + n_read), as `Reader.read` beside the hand-made features."""
+        g = self.g
+        if not len(self.manifold.reader.fault_bias):
+            return g.add("Concat", "dct", distance, axis=1)
+        faults = g.add("Add", g.add("MatMul", tap, "faults"), "fault_bias")
+        return g.add("Concat", "dct", distance, *self._spread(), faults, axis=1)
+
+    def _spread(self) -> list[str]:
+        """Return (n, 1) for each power mean of the tokens' distances."""
+        g = self.g
+        logs = g.reshape(self._distance(g.reshape("tokens", -1, self.width)), -1, PIXELS_PER_MAP)
+        counts = g.reshape("counts", 0, PIXELS_PER_MAP)
+        inside = g.sum(counts, 1)
+        found = []
+        for power in POWERS:
+            raised = g.add("Mul", g.add("Exp", g.scaled(logs, power)), counts)
+            mean = g.add("Div", g.sum(raised, 1), inside)
+            found.append(g.scaled(g.add("Log", mean), 1.0 / power))
+        return found
 
     def _tap(self, place: int) -> str:
         """Return (n, width)."""
         one = self.g.add("Gather", "taps", self._shape(place), axis=1)
-        return self.g.reshape(one, 0, len(self.manifold.centre))
+        return self.g.reshape(one, 0, self.width)
 
     def _unit(self, tap: str) -> str:
         length = self.g.add("Sqrt", self.g.sum(self.g.add("Mul", tap, tap), 1))
@@ -142,7 +163,7 @@ class _Head:
         g = self.g
         off = g.add("Sub", x, "centre")
         total = g.sum(g.add("Mul", off, off), 1)
-        mean = g.scaled(total, 1.0 / len(self.manifold.centre))
+        mean = g.scaled(total, 1.0 / self.width)
         return g.add("Log", g.add("Add", mean, g.constant(DISTANCE_FLOOR)))
 
     def _energies(self, level: Level, values: Callable[[View], str]) -> str:

@@ -1,4 +1,4 @@
-"""Export a trained encoder: graphs by precision, their record, its centre, and phantom features."""
+"""Export a trained encoder: graphs by precision, their record, its heads, and phantom features."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from sonoquality.arrays import Tokens, Windows
 from sonoquality.export.encoder import encoder_model
 from sonoquality.export.precision import to_half, to_int8_dynamic, to_int8_static
 from sonoquality.exported import (
-    CENTRE_FILE,
     PHANTOM_FILE,
+    READER_FILE,
     ExportRecord,
     Written,
     graph_file,
     write_record,
 )
-from sonoquality.networks.centre import load_centre
 from sonoquality.networks.checkpoints import load_encoder
 from sonoquality.networks.encode import encode_with
+from sonoquality.networks.heads import load_reader
 from sonoquality.networks.identity import sha256_of
 from sonoquality.networks.vit import VisionTransformer
 from sonoquality.preprocess import LEAST_MASK, windows_of, working_image
@@ -66,9 +66,9 @@ def export_encoder(
     for precision in precisions:
         ways = dict(_ways(graph_of(network), precision, samples.calibration))
         graphs[precision] = _keep(ways, out / graph_file(precision), samples.comparison, wanted)
-    centre = load_centre(encoder)
-    if centre is not None:
-        np.save(out / CENTRE_FILE, centre)
+    reader = load_reader(encoder)
+    if reader is not None:
+        np.savez(out / READER_FILE, allow_pickle=False, **reader.arrays())
     _write_phantoms(network, out)
     record = ExportRecord(
         profile=network.profile.name,

@@ -2,10 +2,11 @@
 
 An expert looks at one block of features: the 38 numbers of `baselines.dct`, chosen taps of an
 encoder, the distance of its last tap from the clean centre, or (a ranking that was learned from
-ladders) the 38 numbers with that distance. Its energy becomes robust deviations above its own clean
-median; the badness of a window is their weighted mean. The same holds for single blocks, for the
-heat map, but with asinh of the deviations: a block has few pixels, and no single one may shout.
-This is the reference; `sonoquality.export.density` writes the same computation as a graph.
+ladders) the 38 numbers with all that the encoder's heads read (`metrics.reader`). Its energy
+becomes robust deviations above its own clean median; the badness of a window is their weighted
+mean. The same holds for single blocks, for the heat map, but with asinh of the deviations: a block
+has few pixels, and no single one may shout. This is the reference; `sonoquality.export.density`
+writes the same computation as a graph.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from sonoquality.metrics.baselines import token_features, window_features
 from sonoquality.metrics.manifold import Manifold
 from sonoquality.metrics.organs import Organs
 from sonoquality.metrics.ranker import Ranker
+from sonoquality.metrics.reader import Reader, log_distance
 
 Encoded: TypeAlias = NDArray[np.floating[Any]]
 """What an encoder says, in the precision it says it."""
@@ -31,8 +33,6 @@ KINDS: Mapping[Level, tuple[Kind, ...]] = {
     "window": ("dct", "taps", "distance", "rank"),
     "block": ("dct", "tokens", "distance"),
 }
-#: Added to the mean squared distance before its logarithm, as in training.
-DISTANCE_FLOOR = 1e-3
 #: A tap of no length at all stays where it is.
 LEAST_LENGTH = 1e-12
 
@@ -46,17 +46,29 @@ class Features:
     block_dct: Floats  #: (n, 14, 14, 38): smoothed over 3x3 blocks
     tokens: Floats  #: (n, 14, 14, width) of the last tap
     counts: Floats  #: (n, 14, 14), 1 where a block lies in the mask
+    read: Floats  #: (n, n_read) by the encoder's heads; the distance first
 
     @classmethod
-    def of(cls, pixels: Windows, masks: Windows, taps: Encoded, tokens: Encoded) -> "Features":
-        """Measure windows and masks (n, 1, 224, 224), given what an encoder says of them."""
+    def of(
+        cls, pixels: Windows, masks: Windows, encoded: tuple[Encoded, Encoded], reader: Reader
+    ) -> "Features":
+        """Measure windows and masks (n, 1, 224, 224), given what an encoder says of them.
+
+        Args:
+            pixels: in [0, 1].
+            masks: 1 inside the scan.
+            encoded: taps (n, tap, width) and last tokens (n, 14, 14, width).
+            reader: of that encoder.
+        """
         block_dct, counts = token_features(pixels, masks)
+        taps, tokens = (np.asarray(each, dtype=np.float64) for each in encoded)
         return cls(
             dct=window_features(pixels, masks),
-            taps=np.asarray(taps, dtype=np.float64),
+            taps=taps,
             block_dct=block_dct,
-            tokens=np.asarray(tokens, dtype=np.float64),
+            tokens=tokens,
             counts=counts,
+            read=reader.read(taps[:, -1], tokens, counts),
         )
 
 
@@ -99,7 +111,7 @@ class ExpertManifold:
 
     encoder_sha256: str  #: of its fp32 parent, whatever precision gave the features
     encoder_taps: tuple[int, ...]  #: blocks that are tapped, counted from 1
-    centre: Floats  #: (width,) of clean windows at the last tap
+    reader: Reader  #: of that encoder
     window: tuple[Expert, ...]
     block: tuple[Expert, ...]
     n_components: int  #: room in the graph for Gaussians of each mixture
@@ -140,12 +152,12 @@ class ExpertManifold:
 
     def block_badness(self, features: Features) -> Floats:
         """Return (n, 14, 14); 0 where a block does not count."""
-        values = [block_values(e.view, features, self.centre) for e in self.block]
+        values = [block_values(e.view, features, self.reader.centre) for e in self.block]
         found = mean(self.block, values, np.arcsinh)
         return found.reshape(features.counts.shape) * features.counts
 
     def _window_values(self, view: View, features: Features) -> Floats:
-        return window_values(view, features, self.centre, self.encoder_taps)
+        return window_values(view, features, self.encoder_taps)
 
 
 def mean(
@@ -160,15 +172,14 @@ def mean(
     return found
 
 
-def window_values(
-    view: View, features: Features, centre: Floats, encoder_taps: tuple[int, ...]
-) -> Floats:
+def window_values(view: View, features: Features, encoder_taps: tuple[int, ...]) -> Floats:
     """Return what a view shows of windows, (n, D)."""
     if view.kind == "dct":
         return features.dct
-    if view.kind in ("distance", "rank"):
-        distance = log_distance(features.taps[:, -1], centre)[:, None]
-        return distance if view.kind == "distance" else np.hstack([features.dct, distance])
+    if view.kind == "distance":
+        return features.read[:, :1]
+    if view.kind == "rank":
+        return np.hstack([features.dct, features.read])
     chosen = features.taps[:, [encoder_taps.index(tap) for tap in view.taps]]
     length = np.maximum(np.sqrt((chosen**2).sum(axis=2, keepdims=True)), LEAST_LENGTH)
     values: Floats = (chosen / length).reshape(len(chosen), -1)
@@ -181,9 +192,3 @@ def block_values(view: View, features: Features, centre: Floats) -> Floats:
         return features.block_dct.reshape(-1, features.block_dct.shape[-1])
     tokens = features.tokens.reshape(-1, features.tokens.shape[-1])
     return log_distance(tokens, centre)[:, None] if view.kind == "distance" else tokens
-
-
-def log_distance(tap: Floats, centre: Floats) -> Floats:
-    """Return (n,): log of the mean squared distance of (n, width) from the clean centre."""
-    distance: Floats = np.log(((tap - centre) ** 2).mean(axis=1) + DISTANCE_FLOOR)
-    return distance

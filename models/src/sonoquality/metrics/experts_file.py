@@ -13,6 +13,7 @@ from sonoquality.metrics.experts import KINDS, Expert, ExpertManifold, Kind, Lev
 from sonoquality.metrics.manifold import Manifold
 from sonoquality.metrics.organs import Organs
 from sonoquality.metrics.ranker import Ranker
+from sonoquality.metrics.reader import Reader
 
 Tensors = Mapping[str, NDArray[np.float32]]
 #: Log weight of a Gaussian that is not there: its density is 0 in float32.
@@ -25,7 +26,7 @@ def save(path: Path, manifold: ExpertManifold) -> None:
     arrays: dict[str, NDArray[Any]] = {
         "encoder_sha256": np.array(manifold.encoder_sha256),
         "encoder_taps": np.array(manifold.encoder_taps),
-        "centre": manifold.centre,
+        **manifold.reader.arrays(),
         "n_components": np.array(manifold.n_components),
     }
     for level in LEVELS:
@@ -51,7 +52,7 @@ def load(path: Path) -> ExpertManifold:
         return ExpertManifold(
             encoder_sha256=str(arrays["encoder_sha256"]),
             encoder_taps=tuple(map(int, arrays["encoder_taps"])),
-            centre=arrays["centre"],
+            reader=Reader.from_arrays(arrays),
             window=_experts(arrays, "window"),
             block=_experts(arrays, "block"),
             n_components=int(arrays["n_components"]),
@@ -67,9 +68,9 @@ def tensors_of(manifold: ExpertManifold) -> Tensors:
     Of an expert with a density over D features, with room for K Gaussians: `centre`, `scale` and
     `mean` (D,) standardise; `off` (D, D) leaves what lies outside the subspace, in its deviations;
     `white` (K, D, D) and `shift` (K, D) whiten, padded with 0; `offset` (K,) holds log weight,
-    volumes and the residual's constant. A ranking's are those of `Ranker`.
+    volumes and the residual's constant. A ranking's are those of `Ranker`, and of `Reader`.
     """
-    found: dict[str, Floats] = {"centre": manifold.centre}
+    found: dict[str, Floats] = dict(manifold.reader.arrays())
     for level in LEVELS:
         experts: tuple[Expert, ...] = getattr(manifold, level)
         weights = np.array([expert.weight for expert in experts])

@@ -64,7 +64,7 @@ def score_by_experts(
     """
     working = working_image(*inputs)
     windows = windows_of(working)
-    features = Features.of(windows.pixels, windows.masks, *encoded)
+    features = Features.of(windows.pixels, windows.masks, encoded, manifold.reader)
     values, blocks = manifold.badness(features), manifold.block_badness(features)
     return _scores(values, blocks, windows, working, card=card, n_pixels=inputs[0].size)
 

@@ -25,6 +25,7 @@ from sonoquality.metrics.experts_file import view_of
 from sonoquality.metrics.manifold import Manifold
 from sonoquality.metrics.organs import Organs
 from sonoquality.metrics.ranker import Ranker
+from sonoquality.metrics.reader import Reader
 from sonoquality.preprocess import windows_of, working_image
 from sonoquality.training import calibrate
 from sonoquality.training.data import Readable
@@ -103,7 +104,7 @@ class Encoder:
 
     sha256: str  #: identity of the fp32 weights
     taps: tuple[int, ...]  #: blocks, counted from 1
-    centre: Floats  #: (width,) of clean windows
+    reader: Reader  #: of its heads
     encode: Callable[[Windows, Windows], tuple[Tokens, Tokens]]
     """From windows and masks to pooled taps (n, tap, width) and last tokens (n, 14, 14, width)."""
 
@@ -112,7 +113,7 @@ def features_of(encoder: Encoder, luma: Luma, mask: Mask) -> tuple[Features, Flo
     """Measure every window of an image; returns features and each window's area in the scan."""
     windows = windows_of(working_image(luma, mask))
     encoded = encoder.encode(windows.pixels, windows.masks)
-    found = Features.of(windows.pixels, windows.masks, *encoded)
+    found = Features.of(windows.pixels, windows.masks, encoded, encoder.reader)
     return found, windows.areas
 
 
@@ -138,6 +139,7 @@ def _thinned(features: Features, seed: int) -> Features:
         block_dct=features.block_dct[counts][taken],
         tokens=features.tokens[counts][taken],
         counts=np.ones(n_taken),
+        read=features.read,
     )
 
 
@@ -146,7 +148,7 @@ def joined(parts: Sequence[Features]) -> Features:
     return Features(
         **{
             name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ("dct", "taps", "block_dct", "tokens", "counts")
+            for name in ("dct", "taps", "block_dct", "tokens", "counts", "read")
         }
     )
 
@@ -180,8 +182,8 @@ def fit_experts(
 
     def shown(view: View, level: Level) -> Floats:
         if level == "window":
-            return window_values(view, features, encoder.centre, encoder.taps)
-        return block_values(view, features, encoder.centre)
+            return window_values(view, features, encoder.taps)
+        return block_values(view, features, encoder.reader.centre)
 
     def fitted(level: Level) -> tuple[Expert, ...]:
         return tuple(
@@ -192,7 +194,7 @@ def fit_experts(
     found = ExpertManifold(
         encoder_sha256=encoder.sha256,
         encoder_taps=encoder.taps,
-        centre=encoder.centre,
+        reader=encoder.reader,
         window=fitted("window"),
         block=fitted("block"),
         n_components=max(recipe.components),

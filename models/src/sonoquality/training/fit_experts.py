@@ -8,7 +8,7 @@ import onnx
 from sonoquality.arrays import Tokens, Windows
 from sonoquality.errors import WeightsError
 from sonoquality.export.density import density_model
-from sonoquality.exported import graph_file, phantom_features, read_centre, read_record
+from sonoquality.exported import graph_file, phantom_features, read_reader, read_record
 from sonoquality.metrics.experts import ExpertManifold, Features
 from sonoquality.session import open_session
 from sonoquality.training import calibrate
@@ -51,9 +51,9 @@ def exported_encoder(folder: Path) -> Encoder:
     Raises:
         WeightsError: the folder has no such graph, or the encoder has no clean centre.
     """
-    record, centre = read_record(folder), read_centre(folder)
+    record, reader = read_record(folder), read_reader(folder)
     path = folder / graph_file("fp32")
-    if centre is None or not path.is_file():
+    if reader is None or not path.is_file():
         raise WeightsError(
             f"{folder} lacks the fp32 graph or the clean centre; export an encoder of "
             "`sonoquality train encoder` with --precision fp32."
@@ -64,7 +64,7 @@ def exported_encoder(folder: Path) -> Encoder:
         found = session.run(pixels, masks, ("taps", "tokens"))
         return found["taps"], found["tokens"]
 
-    return Encoder(sha256=record.encoder_sha256, taps=record.taps, centre=centre, encode=encode)
+    return Encoder(sha256=record.encoder_sha256, taps=record.taps, reader=reader, encode=encode)
 
 
 def fit(

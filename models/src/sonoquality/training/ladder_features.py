@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from sonoquality.arrays import Windows
 from sonoquality.degrade.scene import DISPLAY_RANGE_DB
-from sonoquality.metrics.baselines import window_features
-from sonoquality.metrics.experts import log_distance
+from sonoquality.metrics.baselines import block_counts, window_features
 from sonoquality.preprocess import WINDOW
 from sonoquality.training.data import Row, allowed
 from sonoquality.training.encoder.bank import BankRecipe, Ladder, Pages, ladders_of
@@ -32,7 +31,7 @@ Progress = Callable[[str, int, int], None]
 class LadderFeatures:
     """One window of each of n ladders, at its three rungs: clean, lower level, higher level."""
 
-    values: NDArray[np.float32]  #: (n, 3, 39): 38 hand-made features and the log distance
+    values: NDArray[np.float32]  #: (n, 3, D): what a ranking sees
     bad: NDArray[np.float32]  #: (n, 3) in [0, 1]: levels of the faults that show, together
     image: NDArray[np.int32]  #: (n,): place among the rows
     encoder_sha256: str
@@ -71,7 +70,7 @@ def measure(
     """Measure one window of every ladder of a bank.
 
     Args:
-        encoder: gives the distance.
+        encoder: gives what its heads read.
         rows: those of the bank, in its order.
         bank: its folder.
         recipe: of the bank.
@@ -143,12 +142,12 @@ def _bad(ladder: Ladder, pixels: Windows, inside: NDArray[np.bool_]) -> tuple[fl
 
 
 def _measured(encoder: Encoder, cuts: Sequence[_Cut]) -> NDArray[np.float32]:
-    """Return (ladder, 3, 39) and let the pixels go."""
+    """Return (ladder, 3, D) and let the pixels go."""
     pixels = np.concatenate([cut.pixels for cut in cuts if cut.pixels is not None])
     masks = np.concatenate([cut.mask for cut in cuts if cut.mask is not None])
-    taps, _ = encoder.encode(pixels, masks)
-    distance = log_distance(taps[:, -1].astype(np.float64), encoder.centre)
-    found = np.hstack([window_features(pixels, masks), distance[:, None]])
+    taps, tokens = (each.astype(np.float64) for each in encoder.encode(pixels, masks))
+    read = encoder.reader.read(taps[:, -1], tokens, block_counts(masks))
+    found = np.hstack([window_features(pixels, masks), read])
     for cut in cuts:
         cut.pixels = cut.mask = None
     return found.reshape(len(cuts), RUNGS, -1).astype(np.float32)

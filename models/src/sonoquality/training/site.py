@@ -151,7 +151,7 @@ def _encoder(model: QualityModel, shipped: ExpertManifold) -> Encoder:
     return Encoder(
         sha256=shipped.encoder_sha256,
         taps=shipped.encoder_taps,
-        centre=shipped.centre,
+        reader=shipped.reader,
         encode=encode,
     )
 

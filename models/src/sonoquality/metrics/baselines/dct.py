@@ -103,6 +103,16 @@ def pool(features: Floats, share: Floats) -> Floats:
     return mean
 
 
+def block_counts(masks: Windows) -> Floats:
+    """Return (window, 14, 14): 1 where a block of masks (window, 1, 224, 224) counts, else 0."""
+    blocks = masks[:, 0].reshape(len(masks), -1, BLOCK, masks.shape[3] // BLOCK, BLOCK)
+    return _counted(blocks.astype(np.float64).mean(axis=(2, 4)))
+
+
+def _counted(share: Floats) -> Floats:
+    return (share >= LEAST_SHARE).astype(np.float64)
+
+
 def token_features(windows: Windows, masks: Windows) -> tuple[Floats, Floats]:
     """Describe single blocks with their neighbours, for the heat map.
 
@@ -114,7 +124,7 @@ def token_features(windows: Windows, masks: Windows) -> tuple[Floats, Floats]:
     fine, share = block_features(image, weight)
     coarse, _ = block_features(*half_scale(image, weight))
     coarse = coarse.repeat(2, axis=1).repeat(2, axis=2)
-    counts = (share >= LEAST_SHARE).astype(np.float64)
+    counts = _counted(share)
     both = np.concatenate([fine, coarse], axis=-1) * counts[..., None]
     around = ndimage.uniform_filter(counts, size=(1, 3, 3), mode="constant")
     smooth = ndimage.uniform_filter(both, size=(1, 3, 3, 1), mode="constant")
