@@ -15,8 +15,7 @@ from typing import Any
 from sonogate import __version__
 from sonogate.act.delivery import Delivery
 from sonogate.act.forward.book import ForwardBook
-from sonogate.act.results.maker import Maker
-from sonogate.act.results.shelf import Shelf
+from sonogate.act.results.desk import ResultsDesk
 from sonogate.api.dependencies import ApiPorts
 from sonogate.api.server import serving_http
 from sonogate.domain.identity import AETitle, new_object_id
@@ -40,7 +39,6 @@ from sonogate.receive.study_lanes import lanes_of
 from sonogate.score.pool import WorkerPool
 from sonogate.settings import Settings
 from sonogate.store.database import Database
-from sonogate.store.forward_records import Destinations
 from sonogate.store.registrar import Registrar
 from sonogate.track.events import EventFeed
 from sonogate.track.studies import Studies
@@ -76,12 +74,10 @@ class Gate:
         self.listener = Listener(settings.listener, self.spool, self.registrar, self.metrics)
         self.pool = WorkerPool(settings.scoring, self.metrics)
         self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
-        results = settings.results
-        self.targets = DeliveryTargets.from_settings(
-            settings.webhooks, results.delay_seconds if results.enabled else None
+        self.results = ResultsDesk(
+            settings, self.database, self.spool.place_of, self.metrics, self.tell
         )
-        self.shelf = Shelf(settings.results_dir)
-        self.maker = self.make_maker()
+        self.targets = DeliveryTargets.from_settings(settings.webhooks, self.results.after_seconds)
         self.studies = Studies(
             self.database, self.targets, settings.track, self.registrar.caught_up
         )
@@ -114,44 +110,36 @@ class Gate:
             on_recorded=self.tell,
         )
 
-    def make_maker(self) -> Maker:
-        """Join what makes results out of verdicts."""
-        settings = self.settings
-        return Maker(
-            database=self.database,
-            shelf=self.shelf,
-            place_of=self.spool.place_of,
-            settings=settings.results,
-            device=settings.results.device_name or settings.listener.ae_title,
-            destinations=Destinations.from_settings(settings.forward.destinations),
-            metrics=self.metrics,
-            retention_days=settings.spool.retention_days,
-        )
-
     def tell(self) -> None:
         """Something was recorded: wake those who pass it on."""
         self.feed.notify()
         self.delivery.notify()
-        self.maker.notify()
         self.forwarder.notify()
+        self.results.notify()
 
     def entered(self) -> None:
         """A new object is in the database: wake those who judge it and those who pass it on."""
         self.pipeline.wake()
         self.forwarder.wake()
 
-    async def submit(
-        self, body: bytes | Path, media_type: MediaType, peer: str
-    ) -> tuple[str, Verdict]:
-        """Keep an object that came over HTTP and wait for its verdict."""
-        provenance = Provenance(
-            calling_ae=AETitle("REST"),
+    async def keep(self, body: bytes | Path, media_type: MediaType, peer: str) -> None:
+        """Keep an object that came by STOW-RS; its verdict is not waited for."""
+        await self.intake.take_file(body, media_type, self._over_http("STOW", peer))
+
+    def _over_http(self, calling_ae: str, peer: str) -> Provenance:
+        return Provenance(
+            calling_ae=AETitle(calling_ae),
             called_ae=AETitle(self.settings.listener.ae_title),
             peer_address=peer,
             transport=Transport.REST,
             received_at=datetime.now(UTC),
         )
-        kept = await self.intake.take_file(body, media_type, provenance)
+
+    async def submit(
+        self, body: bytes | Path, media_type: MediaType, peer: str
+    ) -> tuple[str, Verdict]:
+        """Keep an object that came over HTTP and wait for its verdict."""
+        kept = await self.intake.take_file(body, media_type, self._over_http("REST", peer))
         verdict = None
         if not kept.duplicate:
             verdict = await self.pipeline.verdict_of(
@@ -202,9 +190,8 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(background(gate.registrar.run()))
         await stack.enter_async_context(background(gate.pipeline.run()))
         await stack.enter_async_context(background(gate.delivery.run()))
-        if settings.results.enabled:
-            await stack.enter_async_context(background(gate.maker.run()))
         await stack.enter_async_context(background(gate.forwarder.run()))
+        await stack.enter_async_context(background(gate.results.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
         serving = serving_http(make_api_ports(gate), settings.http)
         gate.http_port = await stack.enter_async_context(serving)
@@ -259,8 +246,7 @@ async def recover(gate: Gate) -> None:
     await asyncio.to_thread(seal_all, unsettled)
     live = await gate.database.read(lambda tx: tx.spooled_bytes.spool_names())
     await asyncio.to_thread(gate.spool.sweep, live)
-    wanted = await gate.database.read(lambda tx: tx.results.file_names())
-    await asyncio.to_thread(gate.shelf.prepare, wanted)
+    await gate.results.recover()
     await asyncio.to_thread(shutil.rmtree, gate.upload_dir, ignore_errors=True)
     gate.upload_dir.mkdir()
 
@@ -313,6 +299,8 @@ def make_api_ports(gate: Gate) -> ApiPorts:
         studies=gate.studies,
         events=gate.feed,
         submit=gate.submit,
+        keep=gate.keep,
+        results=gate.results.published,
         metrics=gate.metrics,
         readiness=gate.readiness,
         started_at=gate.started_at,

@@ -152,6 +152,14 @@ class FakeStudies:
         self.verdicts[uid] = self.verdicts[uid].model_copy(update={"override": None})
         return self.verdicts[uid]
 
+    async def reject(self, uid: str, reason: str, by: str) -> Verdict:
+        """Return the verdict; this door sends no rejections."""
+        return await self.instance(uid)
+
+    async def revoke_rejection(self, uid: str, by: str) -> Verdict:
+        """Return the verdict; this door sends no rejections."""
+        return await self.instance(uid)
+
     async def answer(
         self, study_uid: str, newer: int, older: int, *, replaces: bool, by: str
     ) -> Study:
@@ -245,6 +253,7 @@ class Door:
             studies=self.studies,
             events=self.feed,
             submit=self.submit,
+            keep=self.keep,
             metrics=self.metrics,
             readiness=self.readiness,
             started_at=NOW,
@@ -262,6 +271,10 @@ class Door:
         if isinstance(self.verdict, Exception):
             raise self.verdict
         return OBJECT_ID, self.verdict
+
+    async def keep(self, body: bytes | Path, media_type: MediaType, peer: str) -> None:
+        """Note what came by STOW-RS."""
+        await self.submit(body, media_type, peer)
 
     async def readiness(self) -> Readiness:
         """Ready if every check is ok."""

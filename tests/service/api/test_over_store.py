@@ -52,6 +52,9 @@ def ports(database: Database) -> ApiPorts:
     async def submit(*_arguments: object) -> tuple[str, Verdict]:
         raise AssertionError("nothing is uploaded here")
 
+    async def keep_nothing(*_arguments: object) -> None:
+        raise AssertionError("nothing is stored here")
+
     async def readiness() -> Readiness:
         return Readiness(ready=True, checks={})
 
@@ -59,6 +62,7 @@ def ports(database: Database) -> ApiPorts:
         studies=Studies(database),
         events=EventFeed(database),
         submit=submit,
+        keep=keep_nothing,
         metrics=Metrics(),
         readiness=readiness,
         started_at=NOW,

@@ -11,12 +11,15 @@ from starlette.staticfiles import StaticFiles
 from sonogate import __version__
 from sonogate.api import (
     destinations,
+    dicomweb,
     events,
     findings,
     health,
     instances,
     objects,
     problems,
+    results,
+    stow,
     studies,
     verdicts,
 )
@@ -59,7 +62,19 @@ def make_app(ports: ApiPorts, settings: HttpSettings) -> FastAPI:
     app.state.n_streams = 0
     app.state.upload_places = asyncio.Semaphore(verdicts.MAX_UPLOADS)
     problems.install(app)
-    for room in (verdicts, findings, instances, objects, studies, destinations, events, health):
+    for room in (
+        verdicts,
+        findings,
+        instances,
+        objects,
+        studies,
+        results,
+        destinations,
+        events,
+        health,
+        stow,
+        dicomweb,
+    ):
         app.include_router(room.router)
     _serve_page(app)
     return app

@@ -80,7 +80,12 @@ def check_length(header: str | None, max_bytes: int) -> None:
         raise _too_large(max_bytes)
 
 
-async def _chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+async def in_chunks(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the body as it comes, bounded in bytes and in the time between two of them.
+
+    Raises:
+        Problem: 408 or 413.
+    """
     stream, n_bytes = aiter(request.stream()), 0
     while True:
         try:
@@ -120,7 +125,7 @@ async def whole_body(
         Problem: 408, 413, or 422 for an empty body.
     """
     check_length(request.headers.get("content-length"), max_bytes)
-    chunks, held = _chunks(request, max_bytes), bytearray()
+    chunks, held = in_chunks(request, max_bytes), bytearray()
     async for chunk in chunks:
         held += chunk
         if len(held) > IN_MEMORY_BYTES:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Protocol, cast
+from typing import Annotated, Any, Literal, Protocol, cast
 
 from fastapi import Depends, Request
 
@@ -17,11 +17,12 @@ from sonogate.domain.forwarding import DestinationReport, StudyForwards
 from sonogate.domain.instance import MediaType
 from sonogate.domain.study import Study, StudyStatus, StudySummary
 from sonogate.domain.verdict import Band, Verdict
-from sonogate.errors import UnknownDestinationError
+from sonogate.errors import UnknownDestinationError, UnknownInstanceError
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings
 from sonogate.store.records import Event, SenderReport
+from sonogate.store.results import ResultRow
 
 PictureKind = Literal["thumbnail", "heatmap"]
 
@@ -69,6 +70,14 @@ class StudyBook(Protocol):
         """Take a person's word back."""
         ...
 
+    async def reject(self, uid: str, reason: str, by: str) -> Verdict:
+        """Note a person's word that an instance is not to be used."""
+        ...
+
+    async def revoke_rejection(self, uid: str, by: str) -> Verdict:
+        """Take that back."""
+        ...
+
     async def answer(
         self, study_uid: str, newer: int, older: int, *, replaces: bool, by: str
     ) -> Study:
@@ -77,6 +86,32 @@ class StudyBook(Protocol):
 
     async def senders(self) -> Sequence[SenderReport]:
         """Return what is known of each sender."""
+        ...
+
+
+class ResultBook(Protocol):
+    """DICOM objects that the gate made; raises UnknownInstanceError."""
+
+    takes_rejections: bool
+
+    async def of_study(self, study_uid: str) -> list[ResultRow]:
+        """Return every result of a study."""
+        ...
+
+    async def latest(self, limit: int, offset: int) -> list[ResultRow]:
+        """Return results, the newest first."""
+        ...
+
+    async def find(self, study_uid: str, series_uid: str, uid: str) -> ResultRow:
+        """Return one result by all its names."""
+        ...
+
+    async def content(self, row: ResultRow) -> bytes:
+        """Return a result's Part 10 file."""
+        ...
+
+    async def metadata(self, row: ResultRow) -> dict[str, Any]:
+        """Return a result as DICOM JSON."""
         ...
 
 
@@ -128,6 +163,13 @@ removes afterwards; their media type; the peer's address.
 """
 
 
+Keep = Callable[[bytes | Path, MediaType, str], Awaitable[None]]
+"""Keep an object as if a cart had sent it, without waiting for its verdict; arguments likewise.
+
+Raises a ReceiveError if it could not be kept.
+"""
+
+
 def _nothing() -> None:
     """Do nothing."""
 
@@ -139,6 +181,7 @@ class ApiPorts:
     studies: StudyBook
     events: EventLog
     submit: Submit
+    keep: Keep
     metrics: Metrics
     readiness: Callable[[], Awaitable[Readiness]]
     started_at: datetime  #: aware, UTC
@@ -149,6 +192,7 @@ class ApiPorts:
         _nothing  #: called after a person changed a study: wakes delivery
     )
     forwarding: ForwardLog | None = None  #: None: nothing is ever passed on
+    results: ResultBook | None = None  #: what was made of verdicts; None: nothing is
     closing: asyncio.Event = field(
         default_factory=asyncio.Event
     )  #: set it to end all event streams
@@ -179,6 +223,19 @@ def get_studies(request: Request) -> StudyBook:
     return get_ports(request).studies
 
 
+def get_results(request: Request) -> ResultBook:
+    """Return the results.
+
+    Raises:
+        UnknownInstanceError: this gate has none.
+    """
+    results = get_ports(request).results
+    if results is None:
+        raise UnknownInstanceError("This gate makes no results.")
+    return results
+
+
 PortsDep = Annotated[ApiPorts, Depends(get_ports)]
 SettingsDep = Annotated[HttpSettings, Depends(get_settings)]
+ResultsDep = Annotated[ResultBook, Depends(get_results)]
 StudiesDep = Annotated[StudyBook, Depends(get_studies)]

@@ -93,7 +93,7 @@ class Guard:
         )
 
     def _check_origin(self, method: str, path: str, headers: Headers) -> None:
-        is_api = path.startswith("/v1/") or method not in SAFE_METHODS
+        is_api = path.startswith(("/v1/", "/dicomweb/")) or method not in SAFE_METHODS
         if is_api and headers.get("sec-fetch-site", "none") in {"cross-site", "same-site"}:
             raise _foreign()
         guarded = method not in SAFE_METHODS or path == EVENTS

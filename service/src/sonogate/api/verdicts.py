@@ -37,7 +37,12 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @asynccontextmanager
-async def _a_place(request: Request) -> AsyncIterator[None]:
+async def a_place(request: Request) -> AsyncIterator[None]:
+    """Take one of the few places in which objects arrive over HTTP.
+
+    Raises:
+        Problem: 503 if all are taken.
+    """
     places: asyncio.Semaphore = request.app.state.upload_places
     if places.locked():
         raise Problem(
@@ -69,7 +74,7 @@ async def create_verdict(
     claimed = declared(request.headers.get("content-type"))
     peer = request.client.host if request.client else ""
     async with (
-        _a_place(request),
+        a_place(request),
         whole_body(request, settings.max_body_bytes, ports.upload_dir) as (body, head),
     ):
         object_id, verdict = await ports.submit(body, settle(claimed, head), peer)

@@ -15,6 +15,7 @@ from sonogate.store.records import (
     StoredObject,
     StudyRow,
 )
+from sonogate.store.rejections import RejectionRow
 from sonogate.track import settling
 from sonogate.track.journal import Journal
 from sonogate.track.reacquisition import ask_again, relate
@@ -79,6 +80,40 @@ def revoke_override(journal: Journal, found: StoredObject, by: str) -> None:
         raise StudyStateError("There is no override to take back.")
     _audit(journal, by, "revoke_override", {}, found=found)
     _tell_override(journal, found)
+
+
+def reject(journal: Journal, found: StoredObject, reason: str, by: str) -> None:
+    """Note a person's word that an image is not to be used; its verdict stays as it is.
+
+    Raises:
+        StudyStateError: the object has no verdict yet, or belongs to no study.
+    """
+    object_id, study = found.received.object_id, _study_of(journal, found)
+    if study is None or not journal.tx.verdicts.exists(object_id):
+        raise StudyStateError("There is no judged image to reject yet; wait for its verdict.")
+    row = RejectionRow(object_id=object_id, reason=reason, by=by, at=journal.now)
+    journal.tx.rejections.add(row)
+    _audit(journal, by, "reject", {"reason": reason}, found=found)
+    journal.tell_study(study)
+
+
+def revoke_rejection(journal: Journal, found: StoredObject, by: str) -> None:
+    """Let an image be used again.
+
+    Raises:
+        StudyStateError: nobody rejected it.
+    """
+    if not journal.tx.rejections.revoke(found.received.object_id, by, journal.now):
+        raise StudyStateError("There is no rejection to take back.")
+    _audit(journal, by, "revoke_rejection", {}, found=found)
+    study = _study_of(journal, found)
+    if study is not None:
+        journal.tell_study(study)
+
+
+def _study_of(journal: Journal, found: StoredObject) -> StudyRow | None:
+    study_uid = found.study_instance_uid
+    return journal.tx.studies.get(study_uid) if study_uid else None
 
 
 def _tell_override(journal: Journal, found: StoredObject) -> None:

@@ -175,6 +175,43 @@ class Studies:
         await self._caught_up()
         return await self._database.write(work)
 
+    async def reject(self, uid: str, reason: str, by: str) -> Verdict:
+        """Note a person's word that an instance is not to be used; audited and reversible.
+
+        Args:
+            uid: SOP Instance UID.
+            reason: code value in CID 7011.
+            by: who says so.
+
+        Raises:
+            UnknownInstanceError: no such object was received.
+            StudyStateError: it has no verdict yet, or belongs to no study.
+        """
+
+        def work(tx: Transaction) -> Verdict:
+            found = _find(tx, uid, None)
+            decisions.reject(self._journal(tx), found, reason, by)
+            return _verdict(tx, found)
+
+        await self._caught_up()
+        return await self._database.write(work)
+
+    async def revoke_rejection(self, uid: str, by: str) -> Verdict:
+        """Let an instance be used again; audited.
+
+        Raises:
+            UnknownInstanceError: no such object was received.
+            StudyStateError: nobody rejected it.
+        """
+
+        def work(tx: Transaction) -> Verdict:
+            found = _find(tx, uid, None)
+            decisions.revoke_rejection(self._journal(tx), found, by)
+            return _verdict(tx, found)
+
+        await self._caught_up()
+        return await self._database.write(work)
+
     async def senders(self) -> builtins.list[SenderReport]:
         """Return how each sender sends, by name."""
         return await self._database.read(
