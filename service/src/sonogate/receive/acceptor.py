@@ -6,7 +6,9 @@ from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from sonogate.domain.commitment import Commitments
 from sonogate.domain.ports import Registrar
+from sonogate.domain.procedure import Steps
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.quota import Quota
 from sonogate.receive.spool import Spool
@@ -40,6 +42,8 @@ class Acceptor:
     registrar: Registrar
     metrics: Metrics
     contexts: Mapping[str, Container[str]]  #: transfer syntaxes by abstract syntax
+    steps: Steps | None = None  #: keeps performed procedure steps; None: MPPS is not served
+    commitments: Commitments | None = None  #: likewise, Storage Commitment
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(RECEIVE_BUFFER_BYTES)))
     quota: Quota = field(init=False)  #: associations established now, and lately
     connections: set[Stoppable] = field(default_factory=set)

@@ -1,38 +1,32 @@
 """One association's DIMSE service user: gather commands, carry out requests, answer each in turn.
 
-PDVs come in from `connection`; answers go out through it. The asynchronous operations window is
+PDVs come in from `provider`; answers go out through it. The asynchronous operations window is
 declined, so one request is under way at most; while it is being answered nothing more is taken
 (`is_busy`).
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from sonogate.receive.acceptor import Acceptor
-from sonogate.receive.c_store import AcceptedContext, Sender, StoreOperation
-from sonogate.receive.contexts import VERIFICATION
+from sonogate.receive.c_store import AcceptedContext, Sender
 from sonogate.receive.dimse import (
     MAX_COMMAND_BYTES,
     CommandField,
+    Reply,
     Request,
-    read_request,
+    read_command,
     write_response,
 )
-from sonogate.receive.status import SUCCESS, Answer, DimseStatus
+from sonogate.receive.mpps import named
+from sonogate.receive.operation import Operation
+from sonogate.receive.reporting import Reporter
+from sonogate.receive.services import operation_of, refusal
+from sonogate.receive.status import SUCCESS, Answer
 from sonogate.receive.upper_layer import AbortReason, ProtocolViolationError
+from sonogate.receive.wire import Line
 
 _COMMAND = 0x01  # message control header (PS3.8 Annex E.2)
 _LAST = 0x02
-
-
-class Line(Protocol):
-    """The way back to the peer."""
-
-    def send_p_data(self, context_id: int, command: bytes) -> None:
-        """Send a command set; nothing happens if the association is over."""
-
-    def proceed(self) -> None:
-        """Go on reading: the request is answered, or the disk caught up."""
 
 
 class Association:
@@ -51,8 +45,9 @@ class Association:
         self._contexts = contexts
         self._line = line
         self._command = bytearray()
-        self._request: Request | None = None
-        self._operation: StoreOperation | None = None
+        self._request: Request | Reply | None = None
+        self._operation: Operation | None = None
+        self._reporter = Reporter(contexts, line)
         self._refusal: Answer | None = None
         self._context_id = 0
         self._control = 0
@@ -114,58 +109,54 @@ class Association:
             return
         if self._request is not None:
             self._complete(self._request)
-            return
-        request = read_request(self._command)
-        self._command.clear()
-        self._begin(request)
+        else:
+            read = read_command(self._command)
+            self._command.clear()
+            self._begin(read)
+        self._reporter.note(is_idle=not self.is_busy and not self.is_mid_message)
 
     def abandon(self) -> None:
         """The association ended; drop a message that is not complete."""
+        self._reporter.end()
         if not self.is_busy and self._operation is not None:
             self._operation.abandon()
             self._operation = None
 
-    def _begin(self, request: Request) -> None:
-        self._request = request
-        context = self._contexts[self._context_id]
-        self._refusal = _refusal(request, context, self._acceptor)
-        if self._refusal is None and request.command_field == CommandField.C_STORE:
-            self._operation = StoreOperation(
-                self._acceptor, self.sender, request, context, self._line.proceed
-            )
-        if not request.has_data_set:
-            self._complete(request)
+    def _begin(self, read: Request | Reply) -> None:
+        if isinstance(read, Request):
+            read = self._prepare(named(read))
+        self._request = read
+        if not read.has_data_set:
+            self._complete(read)
 
-    def _complete(self, request: Request) -> None:
-        if self._operation is not None:
+    def _prepare(self, request: Request) -> Request:
+        context = self._contexts[self._context_id]
+        self._refusal = refusal(request, context, self._acceptor)
+        if self._refusal is None:
+            self._operation = operation_of(
+                self._acceptor, self.sender, request, context, self._line, self._reporter
+            )
+        return request
+
+    def _complete(self, request: Request | Reply) -> None:
+        if isinstance(request, Reply):
+            self._request = None
+            self._reporter.take(request)
+        elif self._operation is not None:
             self.is_busy = True
             self._acceptor.spawn(self._answer_later(request, self._operation))
         else:
             self._answer(request, self._refusal or SUCCESS)
 
-    async def _answer_later(self, request: Request, operation: StoreOperation) -> None:
+    async def _answer_later(self, request: Request, operation: Operation) -> None:
         answer = await operation.finish()
         self._operation = None
         self.is_busy = False
         self._answer(request, answer)
+        self._reporter.note(is_idle=not self.is_mid_message)
         self._line.proceed()
 
     def _answer(self, request: Request, answer: Answer) -> None:
         self._request = None
         if request.command_field != CommandField.C_CANCEL:
             self._line.send_p_data(self._context_id, write_response(request, answer))
-
-
-def _refusal(request: Request, context: AcceptedContext, acceptor: Acceptor) -> Answer | None:
-    """Return the answer to a request that this context does not serve; None if it does."""
-    is_verification = context.abstract_syntax == VERIFICATION
-    served = CommandField.C_ECHO if is_verification else CommandField.C_STORE
-    if request.command_field != served:
-        return Answer(DimseStatus.UNRECOGNIZED_OPERATION)
-    # Carts may name another class than they negotiated: any storage class we keep is taken.
-    is_known = request.sop_class_uid in acceptor.contexts
-    if request.sop_class_uid and (
-        not is_known or (request.sop_class_uid == VERIFICATION) != is_verification
-    ):
-        return Answer(DimseStatus.SOP_CLASS_NOT_SUPPORTED)
-    return None

@@ -7,6 +7,12 @@ from pydicom._uid_dict import UID_dictionary
 from pynetdicom import AllStoragePresentationContexts
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
+PROCEDURE_STEP: Final = "1.2.840.10008.3.1.2.3.3"
+"""Modality Performed Procedure Step (PS3.4 Annex F)."""
+STORAGE_COMMITMENT: Final = "1.2.840.10008.1.20.1"
+"""Storage Commitment Push Model (PS3.4 Annex J)."""
+NOT_STORED: Final = frozenset({VERIFICATION, PROCEDURE_STEP, STORAGE_COMMITMENT})
+"""Abstract syntaxes that carry no C-STORE."""
 
 ULTRASOUND_SOP_CLASSES: Final = (
     "1.2.840.10008.5.1.4.1.1.6.1",  # Ultrasound Image
@@ -30,7 +36,7 @@ ULTRASOUND_SOP_CLASSES: Final = (
 NOT_STORAGE: Final = frozenset(
     {
         "1.2.840.10008.1.3.10",  # Media Storage Directory: never on a network
-        "1.2.840.10008.1.20.1",  # Storage Commitment Push Model: another service class
+        STORAGE_COMMITMENT,  # another service class
         "1.2.840.10008.1.20.2",  # Storage Commitment Pull Model
         "1.2.840.10008.5.1.1.27",  # Stored Print: belongs to printing
     }
@@ -95,7 +101,14 @@ def storage_sop_classes(extra: Iterable[str] = ()) -> frozenset[str]:
     return frozenset((listed | spoken | {*ULTRASOUND_SOP_CLASSES, *extra}) - NOT_STORAGE)
 
 
-def supported_contexts(extra: Iterable[str] = ()) -> Mapping[str, frozenset[str]]:
-    """Return the transfer syntaxes accepted for each abstract syntax."""
+def supported_contexts(
+    extra: Iterable[str] = (), services: Iterable[str] = ()
+) -> Mapping[str, frozenset[str]]:
+    """Return the transfer syntaxes accepted for each abstract syntax.
+
+    Args:
+        extra: Private storage SOP classes of the site.
+        services: Other abstract syntaxes that are served, beside Verification.
+    """
     storage = dict.fromkeys(storage_sop_classes(extra), frozenset(TRANSFER_SYNTAXES))
-    return {**storage, VERIFICATION: frozenset(UNCOMPRESSED)}
+    return {**storage, **dict.fromkeys((VERIFICATION, *services), frozenset(UNCOMPRESSED))}

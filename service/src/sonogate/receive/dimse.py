@@ -18,6 +18,7 @@ MAX_COMMAND_BYTES: Final = 16 * 1024
 """Byte budget of one command set; real ones are under 400 bytes."""
 
 NO_DATA_SET: Final = 0x0101
+_DATA_SET: Final = 0x0001
 _RESPONSE: Final = 0x8000
 _ELEMENT: Final = struct.Struct("<HHL")
 _US: Final = struct.Struct("<H")
@@ -54,8 +55,11 @@ class Element(IntEnum):
     COMMAND_DATA_SET_TYPE = 0x0800
     STATUS = 0x0900
     ERROR_COMMENT = 0x0902
+    ERROR_ID = 0x0903
     AFFECTED_SOP_INSTANCE_UID = 0x1000
     REQUESTED_SOP_INSTANCE_UID = 0x1001
+    EVENT_TYPE_ID = 0x1002
+    ACTION_TYPE_ID = 0x1008
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +71,51 @@ class Request:
     sop_class_uid: str  #: affected, else requested; empty if the command has none
     sop_instance_uid: str  #: likewise
     has_data_set: bool
+    action_type_id: int | None = None  #: of an N-ACTION
 
 
-def read_request(command: bytes | bytearray) -> Request:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The peer's answer to a request of ours."""
+
+    message_id: int  #: of the request
+    status: int
+    has_data_set: bool
+
+
+def read_command(command: bytes | bytearray) -> Request | Reply:
     """Read a command set.
 
     Raises:
-        ProtocolViolationError: It is not one, its group length is wrong, or it is not a request.
+        ProtocolViolationError: It is not one, or its group length is wrong.
     """
     elements = dict(_elements(command))
     if elements.get(Element.COMMAND_GROUP_LENGTH) != _rest_length(command):
         raise ProtocolViolationError(AbortReason.INVALID_PARAMETER, "command group length is wrong")
     command_field = _number(elements, Element.COMMAND_FIELD)
     if command_field & _RESPONSE:
+        return Reply(
+            message_id=_number(elements, Element.MESSAGE_ID_BEING_RESPONDED_TO),
+            status=_number(elements, Element.STATUS),
+            has_data_set=_number(elements, Element.COMMAND_DATA_SET_TYPE) != NO_DATA_SET,
+        )
+    return _request(elements, command_field)
+
+
+def read_request(command: bytes | bytearray) -> Request:
+    """Read a command set that must be a request.
+
+    Raises:
+        ProtocolViolationError: It is not one, its group length is wrong, or it is not a request.
+    """
+    read = read_command(command)
+    if isinstance(read, Reply):
         raise ProtocolViolationError(AbortReason.UNEXPECTED_PARAMETER, "a response to no request")
+    return read
+
+
+def _request(elements: Mapping[int, bytes], command_field: int) -> Request:
+    has_action = Element.ACTION_TYPE_ID in elements
     is_cancel = command_field == CommandField.C_CANCEL
     return Request(
         command_field=command_field,
@@ -92,6 +127,7 @@ def read_request(command: bytes | bytearray) -> Request:
             elements, Element.AFFECTED_SOP_INSTANCE_UID, Element.REQUESTED_SOP_INSTANCE_UID
         ),
         has_data_set=_number(elements, Element.COMMAND_DATA_SET_TYPE) != NO_DATA_SET,
+        action_type_id=_number(elements, Element.ACTION_TYPE_ID) if has_action else None,
     )
 
 
@@ -140,11 +176,30 @@ def write_response(request: Request, answer: Answer) -> bytes:
     body += _short(Element.STATUS, answer.status)
     if answer.comment and answer.status != DimseStatus.SUCCESS:
         body += _text(Element.ERROR_COMMENT, answer.comment[:_MAX_COMMENT], b" ")
+    if answer.error_id is not None:
+        body += _short(Element.ERROR_ID, answer.error_id)
     if request.sop_instance_uid:
         body += _text(Element.AFFECTED_SOP_INSTANCE_UID, request.sop_instance_uid, b"\0")
-    return (
-        _ELEMENT.pack(0, Element.COMMAND_GROUP_LENGTH, _UL.size) + _UL.pack(len(body)) + bytes(body)
+    return _with_length(body)
+
+
+def write_event_report(
+    sop_class_uid: str, sop_instance_uid: str, *, message_id: int, event_type_id: int
+) -> bytes:
+    """Return the command set of an N-EVENT-REPORT request with a data set (PS3.7 10.1.1)."""
+    return _with_length(
+        _text(Element.AFFECTED_SOP_CLASS_UID, sop_class_uid, b"\0")
+        + _short(Element.COMMAND_FIELD, CommandField.N_EVENT_REPORT)
+        + _short(Element.MESSAGE_ID, message_id)
+        + _short(Element.COMMAND_DATA_SET_TYPE, _DATA_SET)
+        + _text(Element.AFFECTED_SOP_INSTANCE_UID, sop_instance_uid, b"\0")
+        + _short(Element.EVENT_TYPE_ID, event_type_id)
     )
+
+
+def _with_length(body: bytes | bytearray) -> bytes:
+    length = _ELEMENT.pack(0, Element.COMMAND_GROUP_LENGTH, _UL.size) + _UL.pack(len(body))
+    return length + bytes(body)
 
 
 def _short(element: Element, number: int) -> bytes:

@@ -1,16 +1,18 @@
-"""The DICOM door: a Verification and Storage SCP on one asyncio loop."""
+"""The DICOM door: Verification, Storage, MPPS and Storage Commitment SCP on one asyncio loop."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from sonogate.domain.commitment import Commitments
 from sonogate.domain.ports import Registrar
+from sonogate.domain.procedure import Steps
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.connection import Connection
-from sonogate.receive.contexts import supported_contexts
+from sonogate.receive.contexts import PROCEDURE_STEP, STORAGE_COMMITMENT, supported_contexts
 from sonogate.receive.doorway import Doorway
 from sonogate.receive.spool import Spool
 from sonogate.receive.tls import Certificates
@@ -28,10 +30,16 @@ log = get_logger()
 class Listener:
     """Accepts associations until stopped; every acknowledged object is durable."""
 
-    def __init__(
-        self, settings: ListenerSettings, spool: Spool, registrar: Registrar, metrics: Metrics
+    def __init__(  # noqa: PLR0917 - the ports behind the door
+        self,
+        settings: ListenerSettings,
+        spool: Spool,
+        registrar: Registrar,
+        metrics: Metrics,
+        steps: Steps | None = None,
+        commitments: Commitments | None = None,
     ) -> None:
-        """Read the certificates, if the door is locked.
+        """Read the certificates, if the door is locked; without a port its service is not offered.
 
         Raises:
             SettingFileError: One of them is not what it must be.
@@ -42,7 +50,11 @@ class Listener:
             spool=spool,
             registrar=registrar,
             metrics=metrics,
-            contexts=supported_contexts(settings.extra_sop_classes),
+            contexts=supported_contexts(
+                settings.extra_sop_classes, _services(steps, commitments)
+            ),
+            steps=steps,
+            commitments=commitments,
         )
         self.certificates = Certificates(settings)
         self._server: asyncio.Server | None = None
@@ -110,3 +122,9 @@ class Listener:
                 while is_true():
                     changed.clear()
                     await changed.wait()
+
+
+def _services(steps: Steps | None, commitments: Commitments | None) -> list[str]:
+    """Return the abstract syntaxes of the services behind which somebody stands."""
+    offered = ((PROCEDURE_STEP, steps), (STORAGE_COMMITMENT, commitments))
+    return [syntax for syntax, port in offered if port is not None]

@@ -1,6 +1,6 @@
 """Answer an A-ASSOCIATE-RQ (PS3.7 Annex D, PS3.8 section 9.3) with pynetdicom's PDU items."""
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from pynetdicom.pdu_primitives import (
     ImplementationClassUIDNotification,
     ImplementationVersionNameNotification,
     MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
 )
 from pynetdicom.presentation import PresentationContext
 
@@ -147,7 +148,7 @@ def _hostile_bytes() -> Iterator[None]:
 
 
 def _associate_ac(
-    request: A_ASSOCIATE, results: Iterable[PresentationContext], max_pdu_bytes: int
+    request: A_ASSOCIATE, results: Sequence[PresentationContext], max_pdu_bytes: int
 ) -> bytes:
     primitive = A_ASSOCIATE()
     primitive.application_context_name = request.application_context_name
@@ -159,6 +160,7 @@ def _associate_ac(
     primitive.user_information = [
         *_own_user_information(max_pdu_bytes),
         *_declined_window(request.user_information),
+        *_roles(request.user_information, results),
     ]
     return bytes(A_ASSOCIATE_AC(primitive).encode())
 
@@ -180,3 +182,29 @@ def _declined_window(user_information: Iterable[object]) -> list[object]:
     ):
         return []
     return [AsynchronousOperationsWindowNegotiation()]
+
+
+def _roles(
+    user_information: Iterable[object], results: Iterable[PresentationContext]
+) -> list[SCP_SCU_RoleSelectionNegotiation]:
+    """Answer each proposed role: the requestor may be SCU, and we are always the SCP.
+
+    Only for what is accepted (PS3.7 D.3.3.4). Without an answer a peer takes the default roles,
+    which are the same; some give up where an item they proposed stays unanswered.
+    """
+    accepted = {
+        str(context.abstract_syntax)
+        for context in results
+        if context.result == ContextResult.ACCEPTANCE
+    }
+    answers = []
+    for item in user_information:
+        if not isinstance(item, SCP_SCU_RoleSelectionNegotiation):
+            continue
+        if str(item.sop_class_uid) not in accepted:
+            continue
+        answer = SCP_SCU_RoleSelectionNegotiation()
+        answer.sop_class_uid = item.sop_class_uid
+        answer.scu_role, answer.scp_role = bool(item.scu_role), False
+        answers.append(answer)
+    return answers

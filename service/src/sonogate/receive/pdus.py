@@ -43,18 +43,22 @@ def a_abort(source: AbortSource, reason: AbortReason) -> bytes:
     return _ABORT.pack(0x07, _FIXED_PDU_BYTES, source, reason)
 
 
-def p_data(context_id: int, command: bytes, max_peer_pdu_bytes: int) -> bytes:
-    """Write a command set as P-DATA-TF.
+def p_data(
+    context_id: int, message: bytes, max_peer_pdu_bytes: int, *, is_command: bool = True
+) -> bytes:
+    """Write a command set or a data set as P-DATA-TF.
 
     Args:
         context_id: Presentation context of the message.
-        command: The command set.
+        message: The command set, or the data set.
         max_peer_pdu_bytes: Largest P-DATA-TF the peer takes; 0 is any. More PDUs if it asks for it.
+        is_command: Which of the two it is.
     """
-    room = max(max_peer_pdu_bytes - _PDV_OVERHEAD, 1) if max_peer_pdu_bytes else len(command)
+    room = max(max_peer_pdu_bytes - _PDV_OVERHEAD, 1) if max_peer_pdu_bytes else len(message)
+    kind = _COMMAND if is_command else 0
     pdus = []
-    for start in range(0, len(command), room):
-        piece = command[start : start + room]
-        control = _COMMAND | (_LAST if start + room >= len(command) else 0)
+    for start in range(0, len(message), room):
+        piece = message[start : start + room]
+        control = kind | (_LAST if start + room >= len(message) else 0)
         pdus.append(_P_DATA.pack(0x04, len(piece) + 6, len(piece) + 2, context_id, control) + piece)
     return b"".join(pdus)

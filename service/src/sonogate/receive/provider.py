@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
-from sonogate.receive.admission import REJECTIONS, Rule, broken_rule
+from sonogate.receive.admission import REJECTIONS, Rule
 from sonogate.receive.association import Association
-from sonogate.receive.c_store import Sender
 from sonogate.receive.certificate import PeerCertificate
 from sonogate.receive.deadline import Deadline
+from sonogate.receive.entrance import enter, leave, note_end
 from sonogate.receive.framing import PduReader
-from sonogate.receive.negotiation import AssociateRequest, accept, read_associate_rq, reject
+from sonogate.receive.negotiation import AssociateRequest, read_associate_rq, reject
 from sonogate.receive.pdus import A_RELEASE_RP, a_abort, max_length, p_data
 from sonogate.receive.upper_layer import (
     NEXT_STATE,
@@ -25,6 +25,7 @@ from sonogate.receive.upper_layer import (
     ProtocolViolationError,
     State,
 )
+from sonogate.receive.wire import Wire
 from sonogate.settings import MIB
 
 MAX_DEAF_BYTES: Final = 4 * MIB
@@ -32,22 +33,6 @@ MAX_DEAF_BYTES: Final = 4 * MIB
 _ABORTS = (Action.ABORT_AS_USER, Action.ABORT_AS_PROVIDER)
 
 log = get_logger()
-
-
-class Wire(Protocol):
-    """The connection below."""
-
-    def write(self, pdu: bytes) -> None:
-        """Send bytes."""
-
-    def close(self) -> None:
-        """Close once everything written is sent."""
-
-    def abort(self) -> None:
-        """Close now."""
-
-    def proceed(self) -> None:
-        """Go on reading."""
 
 
 class Provider:
@@ -185,11 +170,14 @@ class Provider:
 
     # What the association calls (association.Line).
 
-    def send_p_data(self, context_id: int, command: bytes) -> None:
-        """Send a command set, in as many PDUs as the peer's maximum length asks for."""
+    def send_p_data(self, context_id: int, command: bytes, data_set: bytes = b"") -> None:
+        """Send a message, in as many PDUs as the peer's maximum length asks for."""
         if (Event.P_DATA_REQUESTED, self._state) not in TRANSITIONS:
             return
-        self._wire.write(p_data(context_id, command, self._max_peer_pdu_bytes))
+        pdus = p_data(context_id, command, self._max_peer_pdu_bytes)
+        if data_set:
+            pdus += p_data(context_id, data_set, self._max_peer_pdu_bytes, is_command=False)
+        self._wire.write(pdus)
 
     def proceed(self) -> None:
         """Go on reading."""
@@ -244,25 +232,16 @@ class Provider:
             self._violated(violation)
 
     def _answer_request(self, request: AssociateRequest) -> None:
-        applicant = request.applicant
-        self._calling_ae = applicant.calling_ae
-        broken = broken_rule(applicant, self._settings)
-        if broken is None:
-            acceptance = accept(request, self._acceptor.contexts, self._settings.max_pdu_bytes)
-            broken = self._acceptor.quota.open((applicant.calling_ae, self._peer_address))
-        if broken is not None:
-            self._broken_rule = broken
+        self._calling_ae = request.applicant.calling_ae
+        entry = enter(self._acceptor, request)
+        if isinstance(entry, Rule):
+            self._broken_rule = entry
             self._fire(Event.REJECTED)
             return
-        sender = Sender(
-            calling_ae=applicant.calling_ae,
-            called_ae=applicant.called_ae,
-            peer_address=self._peer_address,
-        )
-        self._association = Association(self._acceptor, sender, acceptance.contexts, self)
-        self._max_peer_pdu_bytes = request.max_pdu_bytes
-        self._acceptor.metrics.associations.inc()
-        self._wire.write(acceptance.pdu)
+        agreed = entry.acceptance
+        self._association = Association(self._acceptor, entry.sender, agreed.contexts, self)
+        self._max_peer_pdu_bytes = entry.max_peer_pdu_bytes
+        self._wire.write(agreed.pdu)
         self._fire(Event.ACCEPTED)
 
     def _send_reject(self) -> None:
@@ -307,20 +286,10 @@ class Provider:
 
     def _end(self, result: str, reason: str = "") -> None:
         association, self._association = self._association, None
-        metrics = self._acceptor.metrics
         if association is not None:
             association.abandon()
-            self._acceptor.quota.close((association.sender.calling_ae, self._peer_address))
-            self._acceptor.changed.set()
-            metrics.associations.dec()
-        metrics.associations_ended.labels(result).inc()
-        log.info(
-            "association_ended",
-            calling_ae=self._calling_ae,
-            peer_address=self._peer_address,
-            result=result,
-            reason=reason,
-        )
+            leave(self._acceptor, association.sender)
+        note_end(self._acceptor, self._calling_ae, self._peer_address, result, reason)
 
 
 _CARRY_OUT: Mapping[Action, Callable[[Provider], None]] = {

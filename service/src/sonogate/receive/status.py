@@ -17,9 +17,17 @@ class DimseStatus(IntEnum):
     """The statuses the gate answers."""
 
     SUCCESS = 0x0000
+    INVALID_ATTRIBUTE_VALUE = 0x0106
     PROCESSING_FAILURE = 0x0110
+    DUPLICATE_SOP_INSTANCE = 0x0111
+    NO_SUCH_OBJECT_INSTANCE = 0x0112
+    INVALID_ARGUMENT_VALUE = 0x0115
+    MISSING_ATTRIBUTE = 0x0120
+    MISSING_ATTRIBUTE_VALUE = 0x0121
     SOP_CLASS_NOT_SUPPORTED = 0x0122
+    NO_SUCH_ACTION_TYPE = 0x0123
     UNRECOGNIZED_OPERATION = 0x0211
+    RESOURCE_LIMITATION = 0x0213
     OUT_OF_RESOURCES = 0xA700
     CANNOT_UNDERSTAND = 0xC000
 
@@ -39,6 +47,7 @@ class Answer:
 
     status: DimseStatus
     comment: str = ""
+    error_id: int | None = None  #: Error ID (0000,0903), where the standard gives the case one
 
 
 SUCCESS = Answer(DimseStatus.SUCCESS)
