@@ -25,6 +25,7 @@ from sonogate.domain.verdict import Verdict
 from sonogate.errors import GateError
 from sonogate.housekeeping import Housekeeping
 from sonogate.judge.policy import Policy
+from sonogate.networking import Networking
 from sonogate.observe.health import Check, Readiness
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
@@ -71,13 +72,28 @@ class Gate:
             lanes_of(self.spool),
         )
         self.intake = Intake(self.spool, self.registrar, self.metrics)
-        self.listener = Listener(settings.listener, self.spool, self.registrar, self.metrics)
         self.pool = WorkerPool(settings.scoring, self.metrics)
         self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
         self.results = ResultsDesk(
             settings, self.database, self.spool.place_of, self.metrics, self.tell
         )
         self.targets = DeliveryTargets.from_settings(settings.webhooks, self.results.after_seconds)
+        self.networking = Networking.of(
+            settings,
+            self.database,
+            self.targets,
+            self.metrics,
+            self.tell,
+            self.registrar.caught_up,
+        )
+        self.listener = Listener(
+            settings.listener,
+            self.spool,
+            self.registrar,
+            self.metrics,
+            self.networking.steps,
+            self.networking.commitments,
+        )
         self.studies = Studies(
             self.database, self.targets, settings.track, self.registrar.caught_up
         )
@@ -192,6 +208,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(background(gate.delivery.run()))
         await stack.enter_async_context(background(gate.forwarder.run()))
         await stack.enter_async_context(background(gate.results.run()))
+        await stack.enter_async_context(background(gate.networking.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
         serving = serving_http(make_api_ports(gate), settings.http)
         gate.http_port = await stack.enter_async_context(serving)

@@ -56,7 +56,7 @@ class Housekeeping:
         for change in changed:
             if change.closed:
                 self.metrics.studies_closed.labels(
-                    "quiet", "ready" if change.was_ready else "not_ready"
+                    change.closed_by or "quiet", "ready" if change.was_ready else "not_ready"
                 ).inc()
                 self.metrics.unscored_at_close.inc(change.n_unscored)
 

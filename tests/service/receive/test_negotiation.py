@@ -130,16 +130,19 @@ def test_an_asynchronous_window_is_declined() -> None:
 
 
 def test_a_proposed_role_leaves_the_cart_the_scu() -> None:
-    """Role selection is not answered, so the defaults hold and the context is accepted."""
+    """Who proposes to be both is told that it is SCU alone (PS3.7 D.3.3.4)."""
     role = SCP_SCU_RoleSelectionNegotiation()
     role.sop_class_uid = US_IMAGE
-    role.scu_role, role.scp_role = True, False
+    role.scu_role, role.scp_role = True, True
     request = read_associate_rq(associate_rq(user_information=(role,))[6:], "127.0.0.1")
     acceptance = accept(request, supported_contexts(), MAX_PDU_BYTES)
     items = understood(acceptance).user_information
 
     assert {1, 3} == set(acceptance.contexts)
-    assert not [item for item in items if isinstance(item, SCP_SCU_RoleSelectionNegotiation)]
+    roles = [item for item in items if isinstance(item, SCP_SCU_RoleSelectionNegotiation)]
+    assert [(US_IMAGE, True, False)] == [
+        (role.sop_class_uid, role.scu_role, role.scp_role) for role in roles
+    ]
 
 
 def test_the_tables_name_real_transfer_syntaxes() -> None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from sonogate.domain.procedure import StepStatus
 from sonogate.domain.verdict import Verdict
 
 
@@ -24,6 +25,7 @@ class StudyEvent(StrEnum):
     QUIET = "quiet"  #: nothing came for the settle time
     QUIET_LONG = "quiet_long"  #: nothing came for the close time
     CLOSE_REQUESTED = "close_requested"
+    STEP_COMPLETED = "step_completed"  #: MPPS COMPLETED, and all that it names has come
 
 
 TRANSITIONS: Mapping[tuple[StudyStatus, StudyEvent], StudyStatus] = {
@@ -31,10 +33,12 @@ TRANSITIONS: Mapping[tuple[StudyStatus, StudyEvent], StudyStatus] = {
     (StudyStatus.RECEIVING, StudyEvent.QUIET): StudyStatus.SETTLED,
     (StudyStatus.RECEIVING, StudyEvent.QUIET_LONG): StudyStatus.CLOSED,
     (StudyStatus.RECEIVING, StudyEvent.CLOSE_REQUESTED): StudyStatus.CLOSED,
+    (StudyStatus.RECEIVING, StudyEvent.STEP_COMPLETED): StudyStatus.CLOSED,
     (StudyStatus.SETTLED, StudyEvent.INSTANCE_RECEIVED): StudyStatus.RECEIVING,
     (StudyStatus.SETTLED, StudyEvent.QUIET): StudyStatus.SETTLED,
     (StudyStatus.SETTLED, StudyEvent.QUIET_LONG): StudyStatus.CLOSED,
     (StudyStatus.SETTLED, StudyEvent.CLOSE_REQUESTED): StudyStatus.CLOSED,
+    (StudyStatus.SETTLED, StudyEvent.STEP_COMPLETED): StudyStatus.CLOSED,
     (
         StudyStatus.CLOSED,
         StudyEvent.INSTANCE_RECEIVED,
@@ -42,6 +46,7 @@ TRANSITIONS: Mapping[tuple[StudyStatus, StudyEvent], StudyStatus] = {
     (StudyStatus.CLOSED, StudyEvent.QUIET): StudyStatus.CLOSED,
     (StudyStatus.CLOSED, StudyEvent.QUIET_LONG): StudyStatus.CLOSED,
     (StudyStatus.CLOSED, StudyEvent.CLOSE_REQUESTED): StudyStatus.CLOSED,
+    (StudyStatus.CLOSED, StudyEvent.STEP_COMPLETED): StudyStatus.CLOSED,
 }
 
 
@@ -72,6 +77,14 @@ class Question(_Frozen):
     similarity: float
 
 
+class Performed(_Frozen):
+    """What the cart itself says of the exam (MPPS); the steps of one study taken together."""
+
+    status: StepStatus  #: in progress if one is; else completed if one is
+    named: int  #: objects that the cart says it made; 0 if it did not say
+    missing: int  #: those of them that have not come
+
+
 class StudySummary(_Frozen):
     """A line in the list of studies."""
 
@@ -84,7 +97,7 @@ class StudySummary(_Frozen):
     opened_at: datetime
     last_received_at: datetime
     closed_at: datetime | None = None
-    closed_by: str | None = None  #: "rest" | "quiet"
+    closed_by: str | None = None  #: "mpps" | "rest" | "quiet"
     reopened: int = 0  #: how often a late image reopened it
     received: int
     high: int
@@ -95,6 +108,7 @@ class StudySummary(_Frozen):
     pending: int  #: received or still unread from this sender, without a verdict
     reacquire: list[int]  #: numbers of instances that still need re-acquiring
     unscored: list[int]
+    performed: Performed | None = None  #: none: the cart said nothing of this study
 
 
 class Study(StudySummary):

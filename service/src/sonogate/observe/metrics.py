@@ -8,6 +8,8 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from sonogate.observe.network_metrics import NetworkMetrics
+
 LABEL_LIMIT = 100
 BANDS = ("high", "medium", "low")
 PROVIDERS = ("tensorrt", "cuda", "cpu")
@@ -71,6 +73,7 @@ class Metrics:
         self._judge()
         self._run()
         self._forward()
+        self.network = NetworkMetrics(self.registry)
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
@@ -86,7 +89,7 @@ class Metrics:
             self.stage_seconds: (("queue", "read", "preprocess", "infer", "judge", "record"),),
             self.overrides: (BANDS, BANDS),
             self.reacquired: (("view", "similarity", "person"),),
-            self.studies_closed: (("rest", "quiet"), ("ready", "not_ready")),
+            self.studies_closed: (("mpps", "rest", "quiet"), ("ready", "not_ready")),
             self.provider_rung: (PROVIDERS,),
             self.worker_restarts: (("crash", "deadline"),),
             self.deliveries: (("delivered", "failed"),),
@@ -188,7 +191,7 @@ class Metrics:
         )
         self.studies_closed = Counter(
             "sonogate_studies_closed",
-            "Studies closed, by signal (rest, quiet) and completeness (ready, not_ready).",
+            "Studies closed, by signal (mpps, rest, quiet) and completeness (ready, not_ready).",
             ["closed_by", "state"],
             registry=registry,
         )

@@ -33,7 +33,7 @@ def make_reference() -> str:
 
 
 def _lines(metrics: Metrics) -> Iterator[str]:
-    for metric in vars(metrics).values():
+    for metric in (*vars(metrics).values(), *vars(metrics.network).values()):
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()
             suffix = "_total" if family.type == "counter" else ""

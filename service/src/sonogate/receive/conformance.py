@@ -23,8 +23,19 @@ from sonogate.errors import (
     SpoolWriteError,
 )
 from sonogate.receive.admission import APPLICATION_CONTEXT, REJECTIONS, Rule
+from sonogate.receive.conformance_words import (
+    STATUSES,
+    commitment_rows,
+    failure_rows,
+    refusal_rows,
+    required,
+    step_rows,
+    transition_rows,
+)
 from sonogate.receive.contexts import (
     NOT_STORAGE,
+    PROCEDURE_STEP,
+    STORAGE_COMMITMENT,
     TRANSFER_SYNTAXES,
     ULTRASOUND_SOP_CLASSES,
     UNCOMPRESSED,
@@ -33,6 +44,7 @@ from sonogate.receive.contexts import (
 )
 from sonogate.receive.dimse import MAX_COMMAND_BYTES
 from sonogate.receive.negotiation import ContextResult
+from sonogate.receive.operation import MAX_DATA_SET_BYTES
 from sonogate.receive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from sonogate.receive.pdus import MAX_ASSOCIATE_BYTES
 from sonogate.receive.status import C_STORE_STATUS, DimseStatus
@@ -53,15 +65,6 @@ RULES: Final[Mapping[Rule, str]] = {
     Rule.ASSOCIATIONS: "`max_associations` are open.",
     Rule.SENDER_ASSOCIATIONS: "`max_sender_associations` of this sender are open.",
     Rule.SENDER_RATE: "It has opened `sender_associations_per_minute`.",
-}
-
-STATUSES: Final[Mapping[DimseStatus, str]] = {
-    DimseStatus.SUCCESS: "The object is durable: bytes and row are synced to disk.",
-    DimseStatus.OUT_OF_RESOURCES: "Not kept for want of room; send it again later.",
-    DimseStatus.CANNOT_UNDERSTAND: "Not kept; sending it again won't help.",
-    DimseStatus.PROCESSING_FAILURE: "A fault of the gate; the object may be sent again.",
-    DimseStatus.SOP_CLASS_NOT_SUPPORTED: "The request names a SOP class that is not taken.",
-    DimseStatus.UNRECOGNIZED_OPERATION: "The context does not serve this operation.",
 }
 
 CAUSES: Final[Mapping[type[ReceiveError], str]] = {
@@ -112,6 +115,8 @@ def _tables() -> Mapping[str, str]:
             ("SOP class", "UID", "SCU", "SCP"),
             [
                 (_name(VERIFICATION), f"`{VERIFICATION}`", "no", "yes"),
+                (_name(PROCEDURE_STEP), f"`{PROCEDURE_STEP}`", "yes", "yes"),
+                (_name(STORAGE_COMMITMENT), f"`{STORAGE_COMMITMENT}`", "no", "yes"),
                 *((_name(uid), f"`{uid}`", "no", "yes") for uid in ULTRASOUND_SOP_CLASSES),
                 (f"{len(others)} further Storage SOP classes", "listed at the end", "no", "yes"),
             ],
@@ -138,6 +143,14 @@ def _tables() -> Mapping[str, str]:
                 ),
             ],
         ),
+        "step answers": _table(("status", "name", "when"), step_rows()),
+        "step states": _table(
+            ("status", "the N-SET says", "next", "must have been said by then"), transition_rows()
+        ),
+        "step attributes": required(),
+        "commitment answers": _table(("status", "name", "when"), commitment_rows()),
+        "commitment failures": _table(("reason", "name", "when"), failure_rows()),
+        "request refusals": _table(("status", "name", "when"), refusal_rows()),
         "limits": _settings(LIMITS),
         "timers": _settings(TIMERS),
         "fixed limits": _table(
@@ -145,6 +158,7 @@ def _tables() -> Mapping[str, str]:
             [
                 ("A-ASSOCIATE-RQ", f"{MAX_ASSOCIATE_BYTES:,}"),
                 ("command set", f"{MAX_COMMAND_BYTES:,}"),
+                ("data set of an N-CREATE, N-SET or N-ACTION", f"{MAX_DATA_SET_BYTES:,}"),
             ],
         ),
         "ciphers": "\n".join(f"- `{name}`" for name in TLS_1_2_CIPHERS),

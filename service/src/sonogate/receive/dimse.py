@@ -20,6 +20,7 @@ MAX_COMMAND_BYTES: Final = 16 * 1024
 NO_DATA_SET: Final = 0x0101
 _DATA_SET: Final = 0x0001
 _RESPONSE: Final = 0x8000
+_NO_STATUS: Final = 0x0110
 _ELEMENT: Final = struct.Struct("<HHL")
 _US: Final = struct.Struct("<H")
 _UL: Final = struct.Struct("<L")
@@ -78,8 +79,8 @@ class Request:
 class Reply:
     """The peer's answer to a request of ours."""
 
-    message_id: int  #: of the request
-    status: int
+    message_id: int  #: of the request; 0, which none has, if it doesn't say
+    status: int  #: a failure if it doesn't say
     has_data_set: bool
 
 
@@ -94,9 +95,10 @@ def read_command(command: bytes | bytearray) -> Request | Reply:
         raise ProtocolViolationError(AbortReason.INVALID_PARAMETER, "command group length is wrong")
     command_field = _number(elements, Element.COMMAND_FIELD)
     if command_field & _RESPONSE:
+        answers = Element.MESSAGE_ID_BEING_RESPONDED_TO
         return Reply(
-            message_id=_number(elements, Element.MESSAGE_ID_BEING_RESPONDED_TO),
-            status=_number(elements, Element.STATUS),
+            message_id=_number(elements, answers) if answers in elements else 0,
+            status=_number(elements, Element.STATUS) if Element.STATUS in elements else _NO_STATUS,
             has_data_set=_number(elements, Element.COMMAND_DATA_SET_TYPE) != NO_DATA_SET,
         )
     return _request(elements, command_field)

@@ -41,9 +41,7 @@ def enter(acceptor: Acceptor, request: AssociateRequest) -> Entry | Rule:
         called_ae=applicant.called_ae,
         peer_address=applicant.peer_address,
     )
-    return Entry(
-        sender=sender, acceptance=acceptance, max_peer_pdu_bytes=request.max_pdu_bytes
-    )
+    return Entry(sender=sender, acceptance=acceptance, max_peer_pdu_bytes=request.max_pdu_bytes)
 
 
 def leave(acceptor: Acceptor, sender: Sender) -> None:

@@ -50,9 +50,7 @@ class Listener:
             spool=spool,
             registrar=registrar,
             metrics=metrics,
-            contexts=supported_contexts(
-                settings.extra_sop_classes, _services(steps, commitments)
-            ),
+            contexts=supported_contexts(settings.extra_sop_classes, _services(steps, commitments)),
             steps=steps,
             commitments=commitments,
         )

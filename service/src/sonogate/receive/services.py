@@ -58,8 +58,6 @@ def operation_of(  # noqa: PLR0917 - what one request needs, in the order it is 
         step = StepOperation(acceptor.steps, sender, request, context)
         return GatheredOperation(step.perform)
     if context.abstract_syntax == STORAGE_COMMITMENT and acceptor.commitments is not None:
-        action = CommitmentAction(
-            acceptor.commitments, sender, request, context, reporter.send
-        )
+        action = CommitmentAction(acceptor.commitments, sender, request, context, reporter.send)
         return GatheredOperation(action.perform)
     return None

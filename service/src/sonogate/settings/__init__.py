@@ -11,6 +11,7 @@ from sonogate.settings.forward import DestinationSettings, ForwardSettings
 from sonogate.settings.kinds import GIB, KIB, LOOPBACK_HOSTS, MIB
 from sonogate.settings.listener import ListenerSettings, SenderSettings
 from sonogate.settings.loading import load
+from sonogate.settings.network import CommitmentSettings, MppsServerSettings, MppsSettings
 from sonogate.settings.results import ResultsSettings
 from sonogate.settings.sections import (
     HttpSettings,
@@ -30,12 +31,15 @@ __all__ = [
     "KIB",
     "LOOPBACK_HOSTS",
     "MIB",
+    "CommitmentSettings",
     "DestinationSettings",
     "ForwardSettings",
     "HttpSettings",
     "JudgeSettings",
     "ListenerSettings",
     "LogSettings",
+    "MppsServerSettings",
+    "MppsSettings",
     "ResultsSettings",
     "ScoringSettings",
     "SenderSettings",

@@ -32,10 +32,13 @@ class SenderSettings(Section):
     )
     """Its TLS client certificate: SHA-256 fingerprint, or a name in it (subject common name or a
     DNS name); none: any certificate that tls_client_ca vouches for."""
+    port: Port | None = Field(default=None, examples=[11112])
+    """Where it awaits Storage Commitment reports once its association is over, at the address that
+    it asked from; none: commitment.report_port."""
 
 
 class ListenerSettings(Section):
-    """The DICOM door: Verification and Storage SCP."""
+    """The DICOM door: Verification, Storage, MPPS and Storage Commitment SCP."""
 
     ae_title: AETitleText = "SONOGATE"
     """Our AE title."""

@@ -20,6 +20,7 @@ from sonogate.settings.kinds import (
     Section,
 )
 from sonogate.settings.listener import ListenerSettings
+from sonogate.settings.network import CommitmentSettings, MppsSettings
 from sonogate.settings.results import ResultsSettings
 
 
@@ -156,6 +157,9 @@ class TrackSettings(Section):
     """Quiet time after which a study is settled; the longest usual pause in an exam."""
     close_seconds: Seconds = 900.0
     """Quiet time after which a study is closed."""
+    committed_close_seconds: Seconds = 300.0
+    """The same once the cart asked for storage commitment after its last image; many carts ask
+    after each image, so it only shortens the wait. Not below close_seconds: no difference."""
     late_sender_seconds: Seconds = 120.0
     """Median of received minus acquired above which a sender is told to send per image."""
 
@@ -197,6 +201,8 @@ class Settings(Section):
     scoring: ScoringSettings = ScoringSettings()
     judge: JudgeSettings = JudgeSettings()
     track: TrackSettings = TrackSettings()
+    mpps: MppsSettings = MppsSettings()
+    commitment: CommitmentSettings = CommitmentSettings()
     webhooks: tuple[WebhookSettings, ...] = ()
     """Receivers of verdicts and study changes."""
     forward: ForwardSettings = ForwardSettings()

@@ -50,6 +50,7 @@ step_messages = Table(
     "step_messages",
     metadata,
     Column("id", CountingId, primary_key=True),
+    Column("server", String(32), nullable=False),  # its name in the settings
     Column("step_uid", Text, nullable=False),
     Column("is_create", Boolean, nullable=False),
     Column("transfer_syntax_uid", Text, nullable=False),
@@ -57,7 +58,7 @@ step_messages = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
-    Index(None, "step_uid", "id"),
+    Index(None, "server", "step_uid", "id"),
     sqlite_autoincrement=True,
 )
 

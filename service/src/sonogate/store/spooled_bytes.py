@@ -23,6 +23,11 @@ class SpooledBytes:
         statement = select(objects.c.spool_name).where(objects.c.pixels_gone_at.is_(None))
         return set(self._connection.execute(statement).scalars())
 
+    def is_gone(self, object_id: str) -> bool:
+        """Whether an object's pixels are no longer kept here."""
+        statement = select(objects.c.pixels_gone_at).where(objects.c.object_id == object_id)
+        return self._connection.execute(statement).scalar() is not None
+
     def total(self) -> int:
         """Return the size of all objects whose pixels are still kept."""
         statement = select(func.coalesce(func.sum(objects.c.size_bytes), 0)).where(

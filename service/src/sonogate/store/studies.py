@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Integer,
     and_,
@@ -18,6 +19,7 @@ from sqlalchemy import (
 
 from sonogate.domain.study import StudyStatus
 from sonogate.domain.verdict import Band, Status
+from sonogate.store.commitments import is_asked_for
 from sonogate.store.links import is_cleared, is_twin
 from sonogate.store.records import (
     Candidate,
@@ -26,11 +28,14 @@ from sonogate.store.records import (
     StudyRow,
     Tally,
 )
+from sonogate.store.steps import is_completed_by_cart
 from sonogate.store.study_rows import to_candidate, to_instance, to_study
 from sonogate.store.tables import objects, pictures, studies, verdicts
 from sonogate.store.unentered import Unentered
 
 _UNJUDGED = (ObjectState.WAITING.value, ObjectState.CLAIMED.value)
+
+_OPEN = (StudyStatus.RECEIVING.value, StudyStatus.SETTLED.value)
 
 _OF_STUDY = objects.c.study_instance_uid == bindparam("study")
 _COUNTS = and_(_OF_STUDY, objects.c.is_current, not_(is_twin(objects.c.object_id)))
@@ -182,6 +187,23 @@ class StudyRows:
                 studies.c.last_judged_at <= cutoff,
                 not_(_HAS_UNREAD),
             )
+            .order_by(studies.c.last_judged_at)
+            .limit(limit)
+        )
+        return self._with_all_entered(rows)
+
+    def completed_by_cart(self, limit: int) -> list[StudyRow]:
+        """Return open studies of which the cart said that they are complete, and all of it came."""
+        return self._open_and(is_completed_by_cart(), limit=limit)
+
+    def asked_for(self, cutoff: datetime, limit: int) -> list[StudyRow]:
+        """Return open studies quiet since `cutoff` for which commitment was asked since then."""
+        return self._open_and(studies.c.last_judged_at <= cutoff, is_asked_for(), limit=limit)
+
+    def _open_and(self, *conditions: ColumnElement[bool], limit: int) -> list[StudyRow]:
+        rows = self._connection.execute(
+            select(studies)
+            .where(studies.c.status.in_(_OPEN), *conditions, not_(_HAS_UNREAD))
             .order_by(studies.c.last_judged_at)
             .limit(limit)
         )

@@ -5,6 +5,7 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from sonogate.store.audit import Audit
+from sonogate.store.commitments import Commitments
 from sonogate.store.deliveries import Deliveries
 from sonogate.store.events import Events
 from sonogate.store.forward_holds import ForwardHolds
@@ -18,6 +19,8 @@ from sonogate.store.rejections import Rejections
 from sonogate.store.results import Results
 from sonogate.store.senders import Senders
 from sonogate.store.spooled_bytes import SpooledBytes
+from sonogate.store.step_messages import StepMessages
+from sonogate.store.steps import ProcedureSteps
 from sonogate.store.studies import StudyRows
 from sonogate.store.unentered import Unentered
 from sonogate.store.verdicts import Verdicts
@@ -109,3 +112,18 @@ class Transaction:
     def rejections(self) -> Rejections:
         """What people rejected, and what an archive is to be told of it."""
         return Rejections(self._connection)
+
+    @cached_property
+    def steps(self) -> ProcedureSteps:
+        """What carts say of their exams."""
+        return ProcedureSteps(self._connection)
+
+    @cached_property
+    def step_messages(self) -> StepMessages:
+        """What the site's own MPPS servers are owed."""
+        return StepMessages(self._connection)
+
+    @cached_property
+    def commitments(self) -> Commitments:
+        """Who asked whether objects are kept for good."""
+        return Commitments(self._connection)

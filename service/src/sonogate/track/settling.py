@@ -1,5 +1,6 @@
 """A study's life in time, by `domain.study.TRANSITIONS`: it receives, settles, closes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,6 +14,12 @@ from sonogate.track.summary import summarise
 
 LIMIT = 100
 """Studies moved in one round; the rest follows in the next."""
+SIGNALS: Mapping[str, StudyEvent] = {
+    "mpps": StudyEvent.STEP_COMPLETED,
+    "rest": StudyEvent.CLOSE_REQUESTED,
+    "quiet": StudyEvent.QUIET_LONG,
+}
+"""What closes a study, in order of trust, as it is recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +28,7 @@ class StudyChange:
 
     study_uid: str
     closed: bool  #: it was closed now
+    closed_by: str | None  #: the signal, if it was
     was_ready: bool  #: nothing was left to do
     n_unscored: int  #: objects that nobody judged
 
@@ -88,13 +96,8 @@ def settle(
     then nothing else would take back that the study has to wait.
     """
     journal = Journal(tx=tx, now=now, targets=targets or DeliveryTargets())
-    long_ago = now - timedelta(seconds=settings.close_seconds)
     a_while_ago = now - timedelta(seconds=settings.settle_seconds)
-    changes = []
-    for status in (StudyStatus.RECEIVING, StudyStatus.SETTLED):
-        for study in tx.studies.quiet_since(status, long_ago, LIMIT):
-            closed = close(tx, study, StudyEvent.QUIET_LONG, closed_by="quiet", now=now)
-            changes.append(_change(journal, closed))
+    changes = _close_by_signals(journal, settings)
     for study in tx.studies.quiet_since(StudyStatus.RECEIVING, a_while_ago, LIMIT):
         settled = replace(study, status=TRANSITIONS[study.status, StudyEvent.QUIET])
         tx.studies.save(settled)
@@ -104,12 +107,36 @@ def settle(
     return changes
 
 
+def _close_by_signals(journal: Journal, settings: TrackSettings) -> list[StudyChange]:
+    """Close what the cart says is complete, else what was quiet for long.
+
+    A request for commitment shortens the time only: many carts ask after each image. A completed
+    step counts once, so that a late image that reopens its study does so visibly.
+    """
+    tx, now = journal.tx, journal.now
+    long_ago = now - timedelta(seconds=settings.close_seconds)
+    not_so_long_ago = now - timedelta(seconds=settings.committed_close_seconds)
+    found = [(study, "mpps") for study in tx.studies.completed_by_cart(LIMIT)]
+    for status in (StudyStatus.RECEIVING, StudyStatus.SETTLED):
+        found += [(study, "quiet") for study in tx.studies.quiet_since(status, long_ago, LIMIT)]
+    found += [(study, "quiet") for study in tx.studies.asked_for(not_so_long_ago, LIMIT)]
+    changes = {}
+    for study, signal in found:
+        if study.study_instance_uid not in changes:
+            event = SIGNALS[signal]
+            closed = close(tx, study, event, closed_by=signal, now=now)
+            tx.steps.spend(study.study_instance_uid)
+            changes[study.study_instance_uid] = _change(journal, closed)
+    return list(changes.values())
+
+
 def _change(journal: Journal, study: StudyRow) -> StudyChange:
     journal.tell_study(study)
     summary = summarise(journal.tx, study)
     return StudyChange(
         study_uid=study.study_instance_uid,
         closed=study.status is StudyStatus.CLOSED,
+        closed_by=study.closed_by,
         was_ready=summary.ready_to_close,
         n_unscored=summary.pending + len(summary.unscored),
     )

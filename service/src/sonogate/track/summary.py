@@ -3,12 +3,14 @@
 `ready_to_close` is false while anything is without a verdict (an unread object of any of its
 senders may belong to this study, even one that the database does not hold yet), while a low needs
 re-acquiring, and while anything is unscorable. An unscorable image blocks since nobody has judged
-it: a person looks and overrides, or closes by hand. What is not applicable never blocks.
+it: a person looks and overrides, or closes by hand. What is not applicable never blocks. What the
+cart says it made and has not come blocks, and so does an exam that the cart gave up.
 """
 
 from collections.abc import Iterable
 
-from sonogate.domain.study import Question, Study, StudyInstance, StudySummary
+from sonogate.domain.procedure import StepStatus
+from sonogate.domain.study import Performed, Question, Study, StudyInstance, StudySummary
 from sonogate.domain.verdict import Band, Override, Status
 from sonogate.settings import TrackSettings
 from sonogate.store.records import InstanceRow, StudyRow
@@ -20,13 +22,16 @@ def summarise(tx: Transaction, study: StudyRow) -> StudySummary:
     """Count a study."""
     tally = tx.studies.tally(study.study_instance_uid)
     outcomes = tally.by_outcome
+    performed = performed_of(tx, study.study_instance_uid)
     return StudySummary(
         study_instance_uid=study.study_instance_uid,
         accession_number=study.accession_number,
         calling_ae=study.calling_ae,
         exam_type=study.exam_type,
         status=study.status,
-        ready_to_close=not (tally.pending or tally.reacquire or tally.unscored),
+        ready_to_close=not (
+            tally.pending or tally.reacquire or tally.unscored or _is_amiss(performed)
+        ),
         opened_at=study.opened_at,
         last_received_at=study.last_received_at,
         closed_at=study.closed_at,
@@ -41,7 +46,25 @@ def summarise(tx: Transaction, study: StudyRow) -> StudySummary:
         pending=tally.pending,
         reacquire=list(tally.reacquire),
         unscored=list(tally.unscored),
+        performed=performed,
     )
+
+
+def performed_of(tx: Transaction, study_uid: str) -> Performed | None:
+    """Return what the cart says of a study; None if it said nothing."""
+    said = {step.status for step in tx.steps.of_study(study_uid)}
+    if not said:
+        return None
+    named, missing = tx.steps.n_named(study_uid)
+    status = next(each for each in StepStatus if each in said)
+    return Performed(status=status, named=named, missing=missing)
+
+
+def _is_amiss(performed: Performed | None) -> bool:
+    """Whether the cart gave the exam up, or says it made more than has come."""
+    if performed is None:
+        return False
+    return performed.missing > 0 or performed.status is StepStatus.DISCONTINUED
 
 
 def describe(tx: Transaction, study: StudyRow, settings: TrackSettings) -> Study:

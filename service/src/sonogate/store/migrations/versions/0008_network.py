@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -45,9 +45,7 @@ def _make_steps() -> None:
         sa.Column("is_spent", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("step_uid", name="pk_procedure_steps"),
     )
-    op.create_index(
-        "ix_procedure_steps_status_is_spent", "procedure_steps", ["status", "is_spent"]
-    )
+    op.create_index("ix_procedure_steps_status_is_spent", "procedure_steps", ["status", "is_spent"])
     for name, second in (
         ("step_studies", "study_instance_uid"),
         ("step_references", "sop_instance_uid"),
@@ -68,6 +66,7 @@ def _make_messages() -> None:
     op.create_table(
         "step_messages",
         sa.Column("id", _COUNTING_ID, nullable=False),
+        sa.Column("server", sa.String(32), nullable=False),
         sa.Column("step_uid", sa.Text(), nullable=False),
         sa.Column("is_create", sa.Boolean(), nullable=False),
         sa.Column("transfer_syntax_uid", sa.Text(), nullable=False),
@@ -78,7 +77,9 @@ def _make_messages() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_step_messages"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_step_messages_step_uid_id", "step_messages", ["step_uid", "id"])
+    op.create_index(
+        "ix_step_messages_server_step_uid_id", "step_messages", ["server", "step_uid", "id"]
+    )
 
 
 def _make_commitments() -> None:
