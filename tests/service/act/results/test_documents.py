@@ -162,6 +162,14 @@ def test_a_report_says_who_judged_what(source: Path) -> None:
     assert [10] == [int(n) for n in region.roi.ContentSequence[0].referenced_frame_numbers]
 
 
+def test_a_result_is_dated_by_what_it_says(source: Path) -> None:
+    """Not by the clock of the writing: written again tomorrow it is the same object."""
+    ds = read("report", source, image())
+
+    assert ("20260301", "093000.000000") == (ds.ContentDate, ds.ContentTime)
+    assert "+0000" == ds.TimezoneOffsetFromUTC
+
+
 def test_a_report_names_the_one_before(source: Path) -> None:
     """A new version supersedes the last (Predecessor Documents Sequence)."""
     ds = read("report", source, image(), earlier=EARLIER, version=2)

@@ -9,6 +9,7 @@ import pytest
 
 from sonogate.act.results import entering
 from sonogate.act.results import maker as maker_module
+from sonogate.act.results.facts import Answer, Order
 from sonogate.act.results.scribe import ScribeError
 from sonogate.domain.verdict import Band
 from sonogate.errors import StudyStateError
@@ -25,28 +26,35 @@ def _written_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def one(tmp_path: Path, url: str) -> AsyncIterator[Ward]:
+async def one(tmp_path: Path) -> AsyncIterator[Ward]:
+    """A study over SQLite."""
+    async with ward(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def each(tmp_path: Path, url: str) -> AsyncIterator[Ward]:
     """A study on each kind of database."""
     async with ward(tmp_path, url) as opened:
         yield opened
 
 
-async def test_a_study_has_results_once_it_is_closed(one: Ward) -> None:
+async def test_a_study_has_results_once_it_is_closed(each: Ward) -> None:
     """A report of all, advice about the low; nothing while it is open; asked again, nothing new."""
-    low, _high = await one.add(Band.LOW), await one.add(Band.HIGH)
-    assert 0 == await one.make()
-    await one.close()
-    assert 1 == await one.make()
-    report, advice = (await one.rows("report"))[0], (await one.rows("advice"))[0]
-    await one.database.write(lambda tx: tx.results.ask(STUDY, datetime.now(UTC), 0.01))
-    assert 1 == await one.make()
+    low, _high = await each.add(Band.LOW), await each.add(Band.HIGH)
+    assert 0 == await each.make()
+    await each.close()
+    assert 1 == await each.make()
+    report, advice = (await each.rows("report"))[0], (await each.rows("advice"))[0]
+    await each.database.write(lambda tx: tx.results.ask(STUDY, datetime.now(UTC), 0.01))
+    assert 1 == await each.make()
 
-    assert 2 == len(await one.rows())
+    assert 2 == len(await each.rows())
     assert 1 == report.version
-    said = await one.read(advice)
+    said = await each.read(advice)
     evidence = said.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence[0]
     assert [low] == [item.ReferencedSOPInstanceUID for item in evidence.ReferencedSOPSequence]
-    assert 0 == await one.make()
+    assert 0 == await each.make()
 
 
 async def test_a_change_after_the_close_supersedes_the_report(one: Ward) -> None:
@@ -94,26 +102,26 @@ async def test_a_machine_s_low_is_never_a_rejection(one: Ward) -> None:
     assert [] == await one.rows("rejection")
 
 
-async def test_a_rejection_is_sent_once_and_taken_back_in_the_report(one: Ward) -> None:
+async def test_a_rejection_is_sent_once_and_taken_back_in_the_report(each: Ward) -> None:
     """An override to low rejects; taken back, its note ends, is not sent, and a report says so."""
-    uid = await one.add(Band.HIGH)
-    await one.close()
-    await one.studies.override(uid, Band.LOW, "blurred", "dr")
-    await one.make()
-    (note,) = await one.rows("rejection")
-    assert await one.owed(note)
-    await one.studies.revoke_override(uid, "dr")
-    await one.make()
-    (ended,) = await one.rows("rejection")
-    said = codes_in(await one.read((await one.rows("report"))[-1]))
+    uid = await each.add(Band.HIGH)
+    await each.close()
+    await each.studies.override(uid, Band.LOW, "blurred", "dr")
+    await each.make()
+    (note,) = await each.rows("rejection")
+    assert await each.owed(note)
+    await each.studies.revoke_override(uid, "dr")
+    await each.make()
+    (ended,) = await each.rows("rejection")
+    said = codes_in(await each.read((await each.rows("report"))[-1]))
 
     assert ended.ended_at is not None
-    assert not await one.owed(ended)
+    assert not await each.owed(ended)
     assert ("State of the image", "REVOKED") in said
-    await one.add(Band.HIGH)
-    await one.close()
-    await one.make()
-    assert 1 == len(await one.rows("rejection"))
+    await each.add(Band.HIGH)
+    await each.close()
+    await each.make()
+    assert 1 == len(await each.rows("rejection"))
 
 
 async def test_a_person_s_call_rejects_with_a_reason(one: Ward) -> None:
@@ -187,6 +195,35 @@ async def test_a_crash_before_the_rows_repeats_the_same_bytes(
     assert 2 == len(await one.rows()) == len(files)
 
 
+async def test_a_change_while_results_are_made_asks_again(
+    one: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person decides while the scribe writes is in the next version, not lost."""
+    uid = await one.add(Band.LOW)
+    await one.close()
+
+    async def decide(orders: tuple[Order, ...], deadline_seconds: float) -> tuple[Answer, ...]:
+        monkeypatch.setattr(maker_module, "write_all", write_here)
+        await one.studies.override(uid, Band.HIGH, "readable", "dr")
+        return await write_here(orders, deadline_seconds)
+
+    monkeypatch.setattr(maker_module, "write_all", decide)
+    assert [1, 1, 0] == [await one.make() for _ in range(3)]
+    said = codes_in(await one.read((await one.rows("report"))[-1]))
+
+    assert ("State of the image", "BY_PERSON") in said
+
+
+async def test_what_is_owed_outlives_the_gate(tmp_path: Path) -> None:
+    """Closed in one life, made in the next."""
+    async with ward(tmp_path) as before:
+        await before.add(Band.LOW)
+        await before.close()
+    async with ward(tmp_path) as after:
+        assert 1 == await after.make()
+        assert 2 == len(await after.rows())
+
+
 async def test_a_scribe_that_dies_is_asked_again(
     one: Ward, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,19 +286,19 @@ async def test_results_are_owed_to_who_wants_them(one: Ward) -> None:
     assert row.file_name == sent[row.sop_instance_uid].file_name
 
 
-async def test_old_results_go_when_nobody_waits_for_them(one: Ward) -> None:
+async def test_old_results_go_when_nobody_waits_for_them(each: Ward) -> None:
     """What a destination has not got stays, however old."""
-    await one.add(Band.HIGH)
-    await one.close()
-    await one.make()
-    (row,) = await one.rows()
+    await each.add(Band.HIGH)
+    await each.close()
+    await each.make()
+    (row,) = await each.rows()
     later = datetime.now(UTC) + timedelta(days=8)
-    assert 0 == await one.maker.let_go(later)
-    await one.database.write(lambda tx: tx.forwards.withdraw_result(row.result_id, later))
-    assert 1 == await one.maker.let_go(later)
+    assert 0 == await each.maker.let_go(later)
+    await each.database.write(lambda tx: tx.forwards.withdraw_result(row.result_id, later))
+    assert 1 == await each.maker.let_go(later)
 
-    assert [] == list((one.folder / "results").iterdir())
-    assert (await one.rows())[0].bytes_gone_at is not None
+    assert [] == list((each.folder / "results").iterdir())
+    assert (await each.rows())[0].bytes_gone_at is not None
 
 
 async def test_the_shelf_sweeps_what_no_row_speaks_of(tmp_path: Path) -> None:

@@ -76,6 +76,8 @@ def read_origin(places: Iterable[Place], study_instance_uid: str) -> Dataset:
             found = _read(place)
         except (OSError, ValueError, KeyError, EOFError, RecursionError, NotImplementedError):
             continue
+        except MemoryError:
+            continue  # a deflated object that is a bomb
         except (InvalidDicomError, BytesLengthException, AttributeError, TypeError, zlib.error):
             continue  # what a sender can put into a header that pydicom does not expect
         if found.get("StudyInstanceUID") == study_instance_uid:
