@@ -18,11 +18,20 @@ import pytest
 from sonogate.testing import make_instance
 from tests.acceptance.cart import Cart
 from tests.acceptance.serving import Served, free_port
+from tests.acceptance.slow_wire import slow_wire
 from tests.acceptance.test_kill import PATIENCE_SECONDS, Pace, kill_at_random, push_until_done
 from tests.integration.forwarding import orthanc_config
 
 SHARE = 12
 """Objects pushed between two kills."""
+DESTINATION = """
+[[forward.destinations]]
+name = "pacs"
+host = "127.0.0.1"
+port = {port}
+ae_title = "PACS"
+retry_max_seconds = 1
+"""
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
@@ -82,12 +91,9 @@ def test_kills_leave_one_instance_of_each_in_the_archive(
     exam: list[Any] = [make_instance(seed=seed, height=64, width=64) for seed in range(6)]
     exam = [with_new_uid(exam[number % 6]) for number in range(SHARE * n_kills)]
     dicom_port = free_port()
-    destination = (
-        '[[forward.destinations]]\nname = "pacs"\nhost = "127.0.0.1"\nae_title = "PACS"\n'
-        f"port = {dicom_port}\nretry_max_seconds = 1\n"
-    )
-    with orthanc(need_tool("Orthanc"), tmp_path / "pacs", dicom_port) as url:
-        served = Served(tmp_path, extra_toml=destination)
+    archive = orthanc(need_tool("Orthanc"), tmp_path / "pacs", dicom_port)
+    with archive as url, slow_wire(dicom_port) as wire:
+        served = Served(tmp_path, extra_toml=DESTINATION.format(port=wire.port))
         served.start()
         pace, stop = Pace(SHARE), threading.Event()
         cart = Cart(served.dicom_port, pace=pace.wait)

@@ -88,6 +88,7 @@ LIMITS: Final = (
     "max_sender_associations",
     "sender_associations_per_minute",
 )
+_SCU: Final = "to destinations"
 TIMERS: Final = ("artim_seconds", "idle_seconds", "pdu_progress_seconds")
 
 
@@ -117,8 +118,8 @@ def _tables() -> Mapping[str, str]:
                 (_name(VERIFICATION), f"`{VERIFICATION}`", "no", "yes"),
                 (_name(PROCEDURE_STEP), f"`{PROCEDURE_STEP}`", "yes", "yes"),
                 (_name(STORAGE_COMMITMENT), f"`{STORAGE_COMMITMENT}`", "no", "yes"),
-                *((_name(uid), f"`{uid}`", "no", "yes") for uid in ULTRASOUND_SOP_CLASSES),
-                (f"{len(others)} further Storage SOP classes", "listed at the end", "no", "yes"),
+                *((_name(uid), f"`{uid}`", _SCU, "yes") for uid in ULTRASOUND_SOP_CLASSES),
+                (f"{len(others)} further Storage SOP classes", "listed at the end", _SCU, "yes"),
             ],
         ),
         "other classes": _table(("SOP class", "UID"), ((_name(u), f"`{u}`") for u in others)),
