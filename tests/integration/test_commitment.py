@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from pynetdicom.sop_class import (
     UltrasoundMultiFrameImageStorage,
 )
 
+from sonogate.store.transaction import Transaction
 from tests.integration.ward import (
     Heard,
     Ward,
@@ -141,3 +143,72 @@ async def test_a_question_that_is_none_is_refused(ward: Ward) -> None:
             ]
 
     assert [0x0123, 0x0112, 0x0115] == await asyncio.to_thread(work)
+
+
+PACS = {"name": "pacs", "kind": "folder"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "then", "event_type", "reason"),
+    [
+        ("all", "done", 1, None),
+        ("all", "refused", 2, 0x0110),
+        ("all", "", 2, 0x0110),
+        ("hold_low_until_decided", "", 2, 0x0110),
+    ],
+)
+async def test_committed_means_that_every_destination_has_it(
+    tmp_path: Path, mode: str, then: str, event_type: int, reason: int | None
+) -> None:
+    """Nothing is said while it is owed or held; then what became of it, or 0x0110 at the end."""
+    (tmp_path / "pacs").mkdir()
+    destination = {**PACS, "folder": str(tmp_path / "pacs"), "mode": mode, "hold_seconds": 3}
+    heard, kept = Heard(), image(generate_uid())
+    wait_seconds = 60 if then or mode != "all" else 3
+    with awaiting_reports(heard) as port:
+        async with open_ward(
+            tmp_path,
+            forward={"destinations": [destination]},
+            commitment={"report_port": port, "wait_seconds": wait_seconds},
+        ) as ward:
+            await asyncio.to_thread(store, ward.port, [kept])
+            assert await asyncio.to_thread(ask, ward.port, [kept]) == 0
+            await asyncio.sleep(1.5)  # three times the pause before a decision
+            early = list(heard.reports)
+            if then:
+                await settle_forwards(ward, then)
+            await eventually(lambda: bool(heard.reports), 15)
+
+    assert [] == early
+    ((said, report),) = heard.reports
+    failed = [item.FailureReason for item in report.get("FailedSOPSequence", [])]
+    assert (event_type, [reason] if reason else []) == (said, failed)
+
+
+async def settle_forwards(ward: Ward, state: str) -> None:
+    """Say of everything owed what became of it, as the forwarder would."""
+    now = datetime.now(UTC)
+
+    def work(tx: Transaction) -> None:
+        (lane,) = tx.forwards.due_lanes("pacs", now, now, 10)
+        for owed in tx.forwards.next_of_lane("pacs", lane.lane, now, 10):
+            getattr(tx.forwards, state)(owed.id, now, "test")
+
+    await ward.database.write(work)
+
+
+async def test_what_was_never_to_go_to_an_archive_is_not_committed(tmp_path: Path) -> None:
+    """It came before there was a destination: nobody will send it there, so 0x0110."""
+    heard, kept = Heard(), image(generate_uid())
+    (tmp_path / "pacs").mkdir()
+    async with open_ward(tmp_path) as first:
+        await asyncio.to_thread(store, first.port, [kept])
+    destinations = [{**PACS, "folder": str(tmp_path / "pacs")}]
+    with awaiting_reports(heard) as port:
+        async with open_ward(
+            tmp_path, forward={"destinations": destinations}, commitment={"report_port": port}
+        ) as second:
+            await asyncio.to_thread(ask, second.port, [kept])
+            await eventually(lambda: bool(heard.reports))
+
+    assert 0x0110 == heard.reports[0][1].FailedSOPSequence[0].FailureReason

@@ -8,17 +8,26 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import httpx
 import pytest
 
 from tests.integration.test_receive_dcmtk import EXPLICIT, JPEG, assert_kept, run, write_object
-from tests.service.receive.door import Door, eventually, open_door
+from tests.service.receive.door import eventually, open_door
 from tests.service.receive.keys import Authority, Pair, lock
 
 pytestmark = pytest.mark.integration
 
 Tool = Callable[[str], str]
+
+
+class HasPort(Protocol):
+    """What listens."""
+
+    @property
+    def port(self) -> int:
+        """Where to knock."""
 
 
 @pytest.fixture
@@ -90,9 +99,9 @@ async def test_dcmtk_reads_why_it_is_rejected(
 
 
 @asynccontextmanager
-async def orthanc(tool: str, folder: Path, door: Door, config: dict[str, object]) -> AsyncIterator[
-    httpx.AsyncClient
-]:  # fmt: skip
+async def orthanc(
+    tool: str, folder: Path, door: HasPort, config: dict[str, object]
+) -> AsyncIterator[httpx.AsyncClient]:
     """Orthanc, with the door as a modality, for the time of the block."""
     settings = folder / "orthanc.json"
     with socket.socket() as probe:

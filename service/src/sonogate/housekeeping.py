@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sonogate.domain.instance import ReceivedInstance
 from sonogate.observe.logs import get_logger
@@ -17,6 +17,9 @@ from sonogate.track.tracker import DeliveryTargets
 
 BEAT_SECONDS = 1.0
 """How often studies are settled and gauges set; well below any settle time."""
+KEEP_COMMITMENTS = timedelta(days=30)
+"""What was answered is remembered so long: a sender may ask again under the same UID."""
+PRUNED_AT_ONCE = 500
 CERTIFICATE_SECONDS = 5.0
 """How often the listener's certificate files are looked at."""
 
@@ -44,6 +47,9 @@ class Housekeeping:
             tasks.create_task(self._every(CERTIFICATE_SECONDS, self.look_at_certificates))
             tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.let_go))
             tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.prune_events))
+            tasks.create_task(
+                self._every(self.settings.spool.janitor_seconds, self.prune_commitments)
+            )
 
     async def settle(self) -> None:
         """Move studies that went quiet."""
@@ -90,6 +96,11 @@ class Housekeeping:
             await asyncio.to_thread(self.spool.drop, live)
         kept_bytes = await self.database.read(lambda tx: tx.spooled_bytes.total())
         self.metrics.spool_used_bytes.set(kept_bytes)
+
+    async def prune_commitments(self) -> None:
+        """Forget some of the requests for commitment that were answered long ago."""
+        before = datetime.now(UTC) - KEEP_COMMITMENTS
+        await self.database.write(lambda tx: tx.commitments.prune(before, PRUNED_AT_ONCE))
 
     async def prune_events(self) -> None:
         """Remove old events, a few in each commit, so that no verdict waits for it."""

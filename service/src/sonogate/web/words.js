@@ -25,14 +25,20 @@ export const meaningOf = (kind, image) => (kind === "low" && image.replaced_by ?
 
 export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
 
+const CLOSED_BY = { mpps: " The cart said that the exam is complete.", quiet: " Nothing came for long." };
+
+const performed = (study) => study.performed ?? {};
+
 /** Whether a study may close, in words. */
 export function closing(study) {
-  if (study.status === "closed") return "Closed.";
+  if (study.status === "closed") return `Closed.${CLOSED_BY[study.closed_by] ?? ""}`;
   if (study.ready_to_close) return "Ready to close. Nothing needs re-acquiring.";
   const open = [
     study.reacquire.length && `${count(study.reacquire.length, "image")} to re-acquire`,
     study.unscored.length && `${study.unscored.length} not scored`,
     study.pending && `${study.pending} waiting for a verdict`,
+    performed(study).missing && `the cart says ${performed(study).named}, ${performed(study).named - performed(study).missing} have come`,
+    performed(study).status === "DISCONTINUED" && "the cart gave the exam up",
     study.questions?.length && `${count(study.questions.length, "question")} to answer`,
   ].filter(Boolean);
   return open.length ? `Not ready: ${open.join(", ")}.` : "Not ready yet.";
@@ -44,10 +50,17 @@ const STANDING = {
   closed: "Closed",
 };
 
-/** Where a study stands, and whether a late image reopened it. */
+const CART_SAYS = {
+  "IN PROGRESS": " · exam in progress",
+  COMPLETED: " · exam completed",
+  DISCONTINUED: " · exam discontinued",
+};
+
+/** Where a study stands, what the cart says of the exam, and whether a late image reopened it. */
 export function standing(study) {
   const again = study.reopened && study.status !== "closed" ? " · reopened by a late image" : "";
-  return (STANDING[study.status] ?? study.status) + again;
+  const cart = CART_SAYS[performed(study).status] ?? "";
+  return (STANDING[study.status] ?? study.status) + cart + again;
 }
 
 /** A short name of a study for a tab: no patient data, just exam, accession number and cart. */

@@ -30,8 +30,6 @@ MOST_POLL_SECONDS: Final = 30.0
 PAUSE_SECONDS: Final = 0.5
 """Between Success on a request and its report on the same association: who only asks and leaves has
 left by then, and who waits hardly notices."""
-KEEP_FOR: Final = timedelta(days=30)
-"""What was answered is remembered so long: a sender may ask again under the same UID."""
 BATCH: Final = 50
 SUCCESS: Final = 0x0000
 
@@ -98,11 +96,6 @@ class CommitmentDesk:
                 except Exception as error:  # noqa: BLE001 - boundary: a busy database ends nothing
                     log.error("commitments_unreadable", exception_type=type(error).__name__)
                 await _wait(self._wake, POLL_SECONDS)
-
-    async def prune(self) -> None:
-        """Forget some of what was answered long ago."""
-        before = datetime.now(UTC) - KEEP_FOR
-        await self._database.write(lambda tx: tx.commitments.prune(before, BATCH))
 
     async def _decide_due(self) -> None:
         now = datetime.now(UTC)

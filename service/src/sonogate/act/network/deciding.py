@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from sonogate.domain.commitment import CommitmentItem, CommitmentRequest, FailureReason
-from sonogate.store.forward_records import ForwardState, Standing
+from sonogate.store.forward_records import ForwardState, Release, Standing
 from sonogate.store.transaction import Transaction
 
 
@@ -99,5 +99,11 @@ def _word(
 def _of_destinations(standings: Sequence[Standing | None]) -> tuple[Word, datetime | None]:
     words = {_BY_STATE[each.state if each else None] for each in standings}
     word = next((each for each in _GRAVEST if each in words), Word.COMMITTED)
-    held = [each for each in standings if each and each.state is ForwardState.HELD]
-    return word, min((each.hold_until for each in held if each.hold_until), default=None)
+    untils = [each.hold_until for each in standings if each and _is_held_still(each)]
+    return word, min((until for until in untils if until is not None), default=None)
+
+
+def _is_held_still(standing: Standing) -> bool:
+    """Whether it is held, or its hold has run out and it is not stored yet."""
+    has_run_out = standing.release is Release.TIMED_OUT and standing.state is ForwardState.OWED
+    return standing.state is ForwardState.HELD or has_run_out
