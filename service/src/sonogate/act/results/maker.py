@@ -115,7 +115,8 @@ class Maker:
         if gathered is None or not self._is_time(gathered):
             await self.database.write(lambda tx: tx.results.settled(owed))
             return
-        work = plan(
+        work = await asyncio.to_thread(
+            plan,
             gathered,
             self.settings,
             device=self.device,

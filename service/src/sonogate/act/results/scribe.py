@@ -33,6 +33,7 @@ async def write_all(orders: tuple[Order, ...], deadline_seconds: float) -> tuple
     Raises:
         ScribeError: it gave no answer.
     """
+    question = await asyncio.to_thread(_pack, orders)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -43,7 +44,6 @@ async def write_all(orders: tuple[Order, ...], deadline_seconds: float) -> tuple
         env={name: os.environ[name] for name in PASSED_ON if name in os.environ}
         | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
-    question = Orders(orders=orders).model_dump_json().encode()
     try:
         async with asyncio.timeout(deadline_seconds):
             out, _ = await process.communicate(question)
@@ -55,7 +55,11 @@ async def write_all(orders: tuple[Order, ...], deadline_seconds: float) -> tuple
             await process.wait()
     if process.returncode or len(out) > MAX_ANSWER_BYTES:
         raise ScribeError(f"exit {process.returncode}")
-    return Answers.model_validate_json(out).answers
+    return (await asyncio.to_thread(Answers.model_validate_json, out)).answers
+
+
+def _pack(orders: tuple[Order, ...]) -> bytes:
+    return Orders(orders=orders).model_dump_json().encode()
 
 
 def write(order: Order) -> Answer:
