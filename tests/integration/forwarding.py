@@ -135,10 +135,10 @@ async def station(folder: Path, *destinations: DestinationSettings) -> AsyncIter
     settings.data_dir.mkdir(exist_ok=True)
     metrics, database = Metrics(), Database(settings.database_url)
     spool = Spool(settings.spool_dir, settings.spool, settings.listener)
+    forwarder = make_forwarder(settings, database, spool, metrics)
+    prepare_outgoing(settings)
     await database.open()
     await spool.open()
-    prepare_outgoing(settings)
-    forwarder = make_forwarder(settings, database, spool, metrics)
     registrar = Registrar(database, 10_000, forwarder.destinations, lanes_of(spool))
     registrar.on_entered = lambda _instance, _kept: forwarder.wake()
     loops = [asyncio.create_task(registrar.run()), asyncio.create_task(forwarder.run())]
