@@ -138,9 +138,13 @@ async def station(folder: Path, *destinations: DestinationSettings) -> AsyncIter
     forwarder = make_forwarder(settings, database, spool, metrics)
     prepare_outgoing(settings)
     await database.open()
-    await spool.open()
+    await asyncio.to_thread(spool.prepare)
     registrar = Registrar(database, 10_000, forwarder.destinations, lanes_of(spool))
     registrar.on_entered = lambda _instance, _kept: forwarder.wake()
+    newest = await database.read(lambda tx: tx.objects.newest_received_at())
+    unsettled = await asyncio.to_thread(spool.unsettled, newest)
+    await registrar.recover([each for kept in unsettled.values() for each in kept])
+    await spool.open()
     loops = [asyncio.create_task(registrar.run()), asyncio.create_task(forwarder.run())]
     try:
         intake = Intake(spool, registrar, metrics)
