@@ -70,10 +70,12 @@ bench: $(VENV)/.test ## measure latency, rate and idle cost beside their baselin
 	@$(BIN)/python -m loadtests.bench $(BENCH)
 
 kill-test: $(VENV)/.test ## 200 SIGKILLs during pushes; nothing acknowledged may be lost
-	@SONOGATE_KILLS=200 $(BIN)/python -m pytest tests/acceptance/test_kill.py -s --timeout 3000
+	@SONOGATE_KILLS=200 SONOGATE_FORWARD_KILLS=50 $(BIN)/python -m pytest -s --timeout 3000 \
+	  tests/acceptance/test_kill.py tests/acceptance/test_kill_forward.py
 
 power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at many cut points
-	@SONOGATE_POWER_CUTS=200 $(BIN)/python -m pytest tests/acceptance/test_power_cut.py -s --timeout 3000
+	@SONOGATE_POWER_CUTS=200 $(BIN)/python -m pytest -s --timeout 3000 \
+	  tests/acceptance/test_power_cut.py tests/acceptance/test_power_cut_forward.py
 
 fit: $(VENV)/.train ## fit the DCT manifold again from ../shared/data (training split)
 	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo
