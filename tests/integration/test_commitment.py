@@ -1,6 +1,7 @@
 """Storage commitment over real associations: pynetdicom as the cart that asks and is told."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pynetdicom.sop_class import (
     UltrasoundMultiFrameImageStorage,
 )
 
+from sonogate.domain.commitment import CommitmentItem, CommitmentReport, CommitmentRequest
 from sonogate.store.transaction import Transaction
 from tests.integration.ward import (
     Heard,
@@ -26,6 +28,7 @@ from tests.integration.ward import (
     store,
 )
 from tests.service.receive.door import eventually
+from tests.service.receive.keys import Authority, lock
 
 pytestmark = pytest.mark.integration
 
@@ -212,3 +215,43 @@ async def test_what_was_never_to_go_to_an_archive_is_not_committed(tmp_path: Pat
             await eventually(lambda: bool(heard.reports))
 
     assert 0x0110 == heard.reports[0][1].FailedSOPSequence[0].FailureReason
+
+
+@pytest.mark.parametrize("vouched_for", [True, False])
+async def test_a_locked_door_reports_over_tls(tmp_path: Path, *, vouched_for: bool) -> None:
+    """The gate shows its certificate, and tells nobody whom the senders' authority doesn't know."""
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    door, cart = authority.door(), (authority if vouched_for else stranger).vouch("cart")
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(cart.certificate, cart.key)
+    served.load_verify_locations(authority.file)
+    served.verify_mode = ssl.CERT_REQUIRED
+    heard = Heard()
+    request = CommitmentRequest(
+        transaction_uid="1.2.3.8",
+        calling_ae="CART",
+        called_ae="SONOGATE",
+        peer_address="127.0.0.1",
+        items=(CommitmentItem(sop_class_uid="1.2", sop_instance_uid="1.2.3"),),
+        received_at=datetime.now(UTC),
+    )
+    with awaiting_reports(heard, tls=served) as port:
+        settings = {"listener": lock(door, authority), "commitment": {"report_port": port}}
+        async with open_ward(tmp_path / "gate", **settings) as ward:
+            desk = ward.networking.commitments
+            assert desk is not None
+            await desk.take(request, nobody)
+            results = ("new_association", "failed")
+            await eventually(
+                lambda: any(
+                    ward.count("sonogate_commitment_reports_total", result=each) for each in results
+                ),
+                15,
+            )
+
+    assert vouched_for == bool(heard.reports)
+
+
+async def nobody(_report: CommitmentReport) -> int | None:
+    """The association that asked is over."""
+    return None

@@ -1,6 +1,7 @@
 """A gate without workers: door, database, exam steps, commitment; and a cart that speaks both."""
 
 import asyncio
+import ssl
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -271,11 +272,15 @@ class Heard:
 
 
 @contextmanager
-def awaiting_reports(heard: Heard, port: int = 0, ae_title: str = "CART") -> Iterator[int]:
+def awaiting_reports(
+    heard: Heard, port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[int]:
     """Listen for reports as a cart does, on an association of the gate's own; yields the port."""
-    ae = AE(ae_title=ae_title)
+    ae = AE(ae_title="CART")
     ae.add_supported_context(StorageCommitmentPushModel, scu_role=True, scp_role=True)
-    server = ae.start_server(("127.0.0.1", port), block=False, evt_handlers=list(heard.handlers))
+    server = ae.start_server(
+        ("127.0.0.1", port), block=False, evt_handlers=list(heard.handlers), ssl_context=tls
+    )
     assert server is not None
     try:
         yield int(server.socket.getsockname()[1])

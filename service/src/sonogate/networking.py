@@ -11,8 +11,8 @@ from sonogate.act.network.reporting import ReportCaller
 from sonogate.act.network.steps import StepForwarder
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.commitment import report_set
-from sonogate.receive.tls import client_context
-from sonogate.settings import ListenerSettings, MppsServerSettings, Settings
+from sonogate.receive.tls import client_context, server_context
+from sonogate.settings import ListenerSettings, Settings
 from sonogate.store.database import Database
 from sonogate.store.records import DeliveryTargets
 from sonogate.track.steps import StepBook
@@ -97,16 +97,3 @@ def sender_context(listener: ListenerSettings) -> ssl.SSLContext | None:
     )
     context.check_hostname = False  # a sender is known by its authority; it has an address, no name
     return context
-
-
-def server_context(server: MppsServerSettings) -> ssl.SSLContext | None:
-    """Trust an MPPS server that its authorities vouch for; None in the clear.
-
-    Raises:
-        SettingFileError: a file is not what it must be.
-    """
-    if server.tls_ca is None:
-        return None
-    key = f"mpps.forward_to.{server.name}"
-    names = (f"{key}.tls_ca", f"{key}.tls_certificate", f"{key}.tls_key")
-    return client_context(server.tls_ca, server.tls_certificate, server.tls_key, names)

@@ -18,7 +18,7 @@ from sonogate.observe.health import Check
 from sonogate.observe.logs import get_logger
 from sonogate.receive.alerts import AlertingContext
 from sonogate.receive.certificate import expires_at
-from sonogate.settings import DestinationSettings, ListenerSettings, Settings
+from sonogate.settings import DestinationSettings, ListenerSettings, MppsServerSettings, Settings
 
 TLS_1_2_CIPHERS: Final = (
     "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -127,7 +127,7 @@ def client_context(
 
 
 def check_files(settings: Settings) -> None:
-    """Look whether the files that the listener's and the destinations' settings name can be used.
+    """Look whether the files that the settings of the listener, destinations and MPPS servers name can be used.
 
     Raises:
         SettingFileError: One can't.
@@ -135,6 +135,8 @@ def check_files(settings: Settings) -> None:
     make_context(settings.listener)
     for destination in settings.forward.destinations:
         destination_context(destination)
+    for server in settings.mpps.forward_to:
+        server_context(server)
 
 
 def destination_context(destination: DestinationSettings) -> ssl.SSLContext | None:
@@ -150,6 +152,19 @@ def destination_context(destination: DestinationSettings) -> ssl.SSLContext | No
     return client_context(
         destination.tls_ca, destination.tls_certificate, destination.tls_key, names
     )
+
+
+def server_context(server: MppsServerSettings) -> ssl.SSLContext | None:
+    """Make what we speak TLS with to an MPPS server; None if it is spoken to in the clear.
+
+    Raises:
+        SettingFileError: One of its files is not what it must be.
+    """
+    if server.tls_ca is None:
+        return None
+    key = f"mpps.forward_to.{server.name}"
+    names = (f"{key}.tls_ca", f"{key}.tls_certificate", f"{key}.tls_key")
+    return client_context(server.tls_ca, server.tls_certificate, server.tls_key, names)
 
 
 def hardened(context: ssl.SSLContext) -> ssl.SSLContext:
