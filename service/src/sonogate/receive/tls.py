@@ -127,7 +127,7 @@ def client_context(
 
 
 def check_files(settings: Settings) -> None:
-    """Look whether the files that the settings of the listener, destinations and MPPS servers name can be used.
+    """Look whether the certificates and keys that the settings name can be used.
 
     Raises:
         SettingFileError: One can't.
