@@ -257,6 +257,7 @@ class PageGate:
             studies=self.studies,
             events=EventFeed(self._database),
             submit=self._no_upload,
+            keep=self._no_store,
             metrics=Metrics(),
             readiness=self._ready,
             started_at=datetime.now(UTC),
@@ -276,6 +277,9 @@ class PageGate:
         self._ports.closing.set()
         self._server.should_exit = True
         await self._serving
+
+    async def _no_store(self, *_arguments: object) -> None:
+        raise AssertionError("nothing is stored here")
 
     async def _no_upload(self, *_arguments: object) -> tuple[str, Verdict]:
         raise AssertionError("nothing is uploaded here")
