@@ -1,6 +1,7 @@
 """One association as its requestor, on the event loop: bounded memory, bounded waits."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -38,6 +39,7 @@ CONNECT_SECONDS: Final = 10.0
 RELEASE_SECONDS: Final = 5.0
 """How long a farewell may take; whatever is answered by then is answered."""
 _SLACK_BYTES: Final = 1024
+_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 _LIMITS: Final = {ASSOCIATE_AC: MAX_ASSOCIATE_BYTES, P_DATA: OUR_MAX_PDU_BYTES + _SLACK_BYTES}
 
 
@@ -145,6 +147,16 @@ class Association:
                 if is_last:
                     return command
 
+    def _acknowledge_at_once(self) -> None:
+        """Acknowledge the next segment without delay, where the system can.
+
+        DCMTK writes a PDU's head and body one after the other under Nagle's algorithm; the kernel's
+        delayed acknowledgement then costs 40 ms for each answer.
+        """
+        connection = self._writer.get_extra_info("socket")
+        if _QUICK_ACK is not None and connection is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+
     async def _write(self, content: bytes | memoryview) -> None:
         try:
             async with asyncio.timeout(self._answer_seconds):
@@ -158,6 +170,7 @@ class Association:
     async def _read_pdu(self) -> tuple[int, bytes]:
         try:
             async with asyncio.timeout(self._answer_seconds):
+                self._acknowledge_at_once()
                 head = await self._reader.readexactly(6)
                 length = int.from_bytes(head[2:], "big")
                 if length > _LIMITS.get(head[0], 4):

@@ -38,7 +38,7 @@ class DicomCarrier:
         """Send objects over one association; over more only if they need over 128 contexts."""
         own = self.own_ae
         calling_ae = (parcels[0].calling_ae or own) if self.calls_as_sender else own
-        for part in _parts(parcels):
+        for part in batches(parcels):
             proposals = self.proposals(part)
             async with associated(self.peer, proposals, calling_ae, self._tls()) as association:
                 for parcel in part:
@@ -110,7 +110,7 @@ def _kind(parcel: Parcel) -> Kind:
     return parcel.sop_class_uid, parcel.transfer_syntax_uid
 
 
-def _parts(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:
+def batches(parcels: Sequence[Parcel]) -> Iterator[list[Parcel]]:
     """Cut a batch so that no part needs more contexts than an association has."""
     part: list[Parcel] = []
     kinds: set[Kind] = set()
