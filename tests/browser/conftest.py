@@ -28,13 +28,16 @@ from sonogate.api.dependencies import ApiPorts
 from sonogate.domain.identity import AETitle, SOPInstanceUID, StudyUID, new_object_id
 from sonogate.domain.instance import Header, MediaType, Provenance, ReceivedInstance, Transport
 from sonogate.domain.job import Examination, Outcome
+from sonogate.domain.procedure import FINAL_ATTRIBUTES, StepMessage, StepStatus
 from sonogate.domain.verdict import Verdict
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings, TrackSettings
 from sonogate.store.database import Database
+from sonogate.store.records import DeliveryTargets
 from sonogate.track import tracker
 from sonogate.track.events import EventFeed
+from sonogate.track.steps import StepBook
 from sonogate.track.studies import Studies
 
 T = TypeVar("T")
@@ -286,6 +289,29 @@ class PageGate:
 
     async def _ready(self) -> Readiness:
         return Readiness(ready=True, checks={})
+
+    def say_step(self, study_uid: str, names: tuple[str, ...] = ()) -> None:
+        """Let the cart begin an exam step, or with names complete it."""
+        book = StepBook(
+            self._database, DeliveryTargets(), Metrics(), lambda: None, max_in_progress=10
+        )
+        self.do(
+            book.take(
+                StepMessage(
+                    step_uid="1.9",
+                    is_create=not names,
+                    status=StepStatus.COMPLETED if names else StepStatus.IN_PROGRESS,
+                    study_uids=(study_uid,),
+                    references=names or None,
+                    said=frozenset(FINAL_ATTRIBUTES[StepStatus.COMPLETED] if names else ()),
+                    calling_ae="CART1",
+                    received_at=datetime.now(UTC),
+                    transfer_syntax_uid="1.2.840.10008.1.2.1",
+                    data_set=b"",
+                    sha256=f"{len(names)}",
+                )
+            )
+        )
 
     def arrive(self, study_uid: str | None = "1.2.3", fault: str = "", **facts: Any) -> str:
         """Keep an object, judge it as told and record it; returns its SOP instance UID."""

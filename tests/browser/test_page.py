@@ -233,6 +233,21 @@ def test_a_hurried_thumb_finds_large_targets(make_gate: MakeGate, browser: Brows
     )
 
 
+def test_the_page_says_what_the_cart_says(make_gate: MakeGate, browser: Browser) -> None:
+    """The exam is in progress, then completed, and of three images that it names two have come."""
+    gate = make_gate()
+    uids = [gate.arrive(**HIGH), gate.arrive(**HIGH)]
+    gate.say_step("1.2.3")
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(has("exam in progress"))
+
+    gate.say_step("1.2.3", (*uids, "1.2.3.99"))
+    browser.wait_for(f"{has('exam completed')} && {has('the cart says 3, 2 have come')}")
+    look(browser, "cart-says")
+
+    assert not browser.logs
+
+
 @pytest.mark.parametrize("answer", ["yes", "no"])
 def test_a_question_is_one_tap_and_decides_how_the_study_closes(
     make_gate: MakeGate, browser: Browser, answer: str

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from sonogate.domain.commitment import (
     CommitmentItem,
@@ -31,6 +31,14 @@ class CommitmentState(StrEnum):
     GIVEN_UP = "given_up"  #: the sender could not be told
 
 
+_FAIL = (
+    update(commitment_items)
+    .where(
+        commitment_items.c.commitment_id == bindparam("id"),
+        commitment_items.c.position == bindparam("at"),
+    )
+    .values(failure_reason=bindparam("reason"))
+)
 _OPEN = (CommitmentState.WAITING.value, CommitmentState.DECIDED.value)
 
 
@@ -93,16 +101,13 @@ class Commitments:
             .where(commitment_items.c.commitment_id == commitment_id)
             .values(failure_reason=None)
         )
-        for position, reason in enumerate(reasons):
-            if reason is not None:
-                self._connection.execute(
-                    update(commitment_items)
-                    .where(
-                        commitment_items.c.commitment_id == commitment_id,
-                        commitment_items.c.position == position,
-                    )
-                    .values(failure_reason=int(reason))
-                )
+        failed = [
+            {"id": commitment_id, "at": position, "reason": int(reason)}
+            for position, reason in enumerate(reasons)
+            if reason is not None
+        ]
+        if failed:
+            self._connection.execute(_FAIL, failed)
         self._set(commitment_id, state=CommitmentState.DECIDED.value, next_attempt_at=now)
 
     def put_off(self, commitment_id: int, next_attempt_at: datetime, *, failed: bool) -> None:
