@@ -10,13 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     bindparam,
     case,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -270,19 +268,6 @@ class Forwards:
         for row in rows:
             here[row.object_id].add(row.destination)
         return here
-
-
-def is_wanted(since: datetime) -> ColumnElement[bool]:
-    """Whether a destination may still ask for the object of the outer statement, or took it since.
-
-    A refused one may be asked for again by a person, so its bytes stay too.
-    """
-    unfinished, late = forwards.c.state.in_(_UNFINISHED), forwards.c.settled_at > since
-    return (
-        select(forwards.c.id)
-        .where(forwards.c.object_id == objects.c.object_id, or_(unfinished, late))
-        .exists()
-    )
 
 
 def _row(destination: str, at: datetime, lane: str) -> dict[str, object]:

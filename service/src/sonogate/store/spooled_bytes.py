@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, update
 
 from sonogate.domain.instance import ReceivedInstance
-from sonogate.store.forwards import is_wanted
+from sonogate.store.forward_records import UNFINISHED
 from sonogate.store.object_rows import to_received
 from sonogate.store.records import ObjectState
-from sonogate.store.tables import deliveries, events, objects, verdicts
+from sonogate.store.tables import deliveries, events, forwards, objects, verdicts
+
+_UNFINISHED_STATES = tuple(state.value for state in UNFINISHED)
 
 
 class SpooledBytes:
@@ -56,7 +58,7 @@ class SpooledBytes:
                 objects.c.state == ObjectState.JUDGED.value,
                 objects.c.pixels_gone_at.is_(None),
                 ~owed.exists(),
-                ~is_wanted(cutoff),
+                ~_is_wanted(cutoff),
             )
             .order_by(verdicts.c.verdict_at)
             .limit(limit)
@@ -70,3 +72,16 @@ class SpooledBytes:
             .where(objects.c.object_id.in_(list(object_ids)))
             .values(pixels_gone_at=now)
         )
+
+
+def _is_wanted(since: datetime) -> ColumnElement[bool]:
+    """Whether a destination may still ask for the object of the outer statement, or took it since.
+
+    A refused one may be asked for again by a person, so its bytes stay too.
+    """
+    unfinished, late = forwards.c.state.in_(_UNFINISHED_STATES), forwards.c.settled_at > since
+    return (
+        select(forwards.c.id)
+        .where(forwards.c.object_id == objects.c.object_id, or_(unfinished, late))
+        .exists()
+    )
