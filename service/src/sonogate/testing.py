@@ -9,9 +9,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundImageStorage, generate_uid
 
-from sonogate.app import Gate, running_gate
+from sonogate.app import running_gate
 from sonogate.domain.frames import FrameStack
 from sonogate.domain.scores import FrameScore, FrameScores, ModelIdentity, ScoredStack
+from sonogate.gate import Gate
 
 __all__ = ["ConstantScorer", "Gate", "make_instance", "running_gate"]
 

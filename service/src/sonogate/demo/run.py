@@ -16,13 +16,14 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import Progress
 
-from sonogate.app import Gate, running_gate
+from sonogate.app import running_gate
 from sonogate.demo.exam import names_of, write_exam
 from sonogate.demo.objects import DicomFile, Found, find_objects
 from sonogate.demo.ports import is_free
 from sonogate.demo.sender import Peer, SendError, Sent, send_study
 from sonogate.demo.table import POLL_SECONDS, Board, Row, bar, fill, refresh, render
 from sonogate.errors import GateError
+from sonogate.gate import Gate
 from sonogate.settings import HttpSettings, Settings
 
 PAUSE_SECONDS = 0.5

@@ -1,0 +1,196 @@
+"""The parts of a gate, put together by its settings; `app` starts and stops them."""
+
+import os
+import socket
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sonogate.act.delivery import Delivery
+from sonogate.act.forward.book import ForwardBook
+from sonogate.act.results.desk import ResultsDesk
+from sonogate.api.dependencies import ApiPorts
+from sonogate.domain.identity import AETitle, new_object_id
+from sonogate.domain.instance import MediaType, Provenance, Transport
+from sonogate.domain.job import Greeting
+from sonogate.domain.verdict import Verdict
+from sonogate.housekeeping import Housekeeping
+from sonogate.judge.policy import Policy
+from sonogate.networking import Networking
+from sonogate.observe.health import Check, Readiness
+from sonogate.observe.metrics import Metrics
+from sonogate.outgoing import make_forwarder
+from sonogate.pipeline import Pipeline
+from sonogate.receive.intake import Intake
+from sonogate.receive.listener import Listener
+from sonogate.receive.spool import Spool
+from sonogate.receive.study_lanes import lanes_of
+from sonogate.score.pool import WorkerPool
+from sonogate.settings import Settings
+from sonogate.store.database import Database
+from sonogate.store.registrar import Registrar
+from sonogate.track.events import EventFeed
+from sonogate.track.studies import Studies
+from sonogate.track.tracker import DeliveryTargets
+
+
+@dataclass
+class Gate:
+    """A gate: built by `running_gate`, stopped with it."""
+
+    settings: Settings
+    metrics: Metrics = field(default_factory=Metrics)
+    dicom_port: int = 0
+    http_port: int = 0
+    pipeline: Pipeline = field(init=False)
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.database = Database(settings.database_url)
+        self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)
+        self.feed = EventFeed(self.database)
+        self.forwarder = make_forwarder(settings, self.database, self.spool, self.metrics)
+        self.registrar = Registrar(
+            self.database,
+            settings.spool.max_unjudged,
+            self.forwarder.destinations,
+            lanes_of(self.spool),
+        )
+        self.intake = Intake(self.spool, self.registrar, self.metrics)
+        self.pool = WorkerPool(settings.scoring, self.metrics)
+        self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
+        self.results = ResultsDesk(
+            settings, self.database, self.spool.place_of, self.metrics, self.tell
+        )
+        self.targets = DeliveryTargets.from_settings(settings.webhooks, self.results.after_seconds)
+        self.networking = Networking.of(
+            settings,
+            self.database,
+            self.targets,
+            self.metrics,
+            self.tell,
+            self.registrar.caught_up,
+        )
+        self.listener = Listener(
+            settings.listener,
+            self.spool,
+            self.registrar,
+            self.metrics,
+            self.networking.steps,
+            self.networking.commitments,
+        )
+        self.studies = Studies(
+            self.database, self.targets, settings.track, self.registrar.caught_up
+        )
+        self.started_at = datetime.now(UTC)
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        scheme = "https" if self.settings.http.tls_certificate else "http"
+        return f"{scheme}://{self.settings.http.host}:{self.http_port}/"
+
+    @property
+    def upload_dir(self) -> Path:
+        """Where large HTTP bodies rest until they are kept."""
+        return self.settings.data_dir / "uploads"
+
+    def make_pipeline(self, greeting: Greeting) -> Pipeline:
+        """Join the stages in their order."""
+        return Pipeline(
+            settings=self.settings,
+            owner=f"{socket.gethostname()}:{os.getpid()}:{new_object_id()}",
+            database=self.database,
+            spool=self.spool,
+            examiner=self.pool,
+            policy=Policy.from_settings(
+                greeting.high_from, greeting.medium_from, self.settings.judge
+            ),
+            targets=self.targets,
+            metrics=self.metrics,
+            on_recorded=self.tell,
+        )
+
+    def tell(self) -> None:
+        """Something was recorded: wake those who pass it on."""
+        self.feed.notify()
+        self.delivery.notify()
+        self.forwarder.notify()
+        self.results.notify()
+
+    def entered(self) -> None:
+        """A new object is in the database: wake those who judge it and those who pass it on."""
+        self.pipeline.wake()
+        self.forwarder.wake()
+
+    async def keep(self, body: bytes | Path, media_type: MediaType, peer: str) -> None:
+        """Keep an object that came by STOW-RS; its verdict is not waited for."""
+        await self.intake.take_file(body, media_type, self._over_http("STOW", peer))
+
+    def _over_http(self, calling_ae: str, peer: str) -> Provenance:
+        return Provenance(
+            calling_ae=AETitle(calling_ae),
+            called_ae=AETitle(self.settings.listener.ae_title),
+            peer_address=peer,
+            transport=Transport.REST,
+            received_at=datetime.now(UTC),
+        )
+
+    async def submit(
+        self, body: bytes | Path, media_type: MediaType, peer: str
+    ) -> tuple[str, Verdict]:
+        """Keep an object that came over HTTP and wait for its verdict."""
+        kept = await self.intake.take_file(body, media_type, self._over_http("REST", peer))
+        verdict = None
+        if not kept.duplicate:
+            verdict = await self.pipeline.verdict_of(
+                kept.object_id, self.settings.http.verdict_timeout_seconds
+            )
+        return kept.object_id, verdict or await self.studies.verdict_of_object(kept.object_id)
+
+    async def readiness(self) -> Readiness:
+        """Say whether objects can be kept and judged now."""
+        free = self.spool.free_bytes()
+        enough = free > self.settings.spool.min_free_bytes
+        greeting = self.pool.greeting
+        locked = {"tls": self.listener.certificates.check()} if self.listener.is_locked else {}
+        return Readiness.of(
+            **locked,
+            listener=Check(ok=self.dicom_port > 0, detail=f"port {self.dicom_port}"),
+            disk=Check(ok=enough, detail=f"{free / 1e9:.1f} GB free"),
+            model=Check(
+                ok=greeting is not None,
+                detail=f"{greeting.model.name} on {greeting.model.provider}" if greeting else "",
+            ),
+        )
+
+
+def make_housekeeping(gate: Gate) -> Housekeeping:
+    """Give the slow loops what they look after."""
+    return Housekeeping(
+        settings=gate.settings,
+        database=gate.database,
+        spool=gate.spool,
+        studies=gate.studies,
+        targets=gate.targets,
+        metrics=gate.metrics,
+        on_change=gate.tell,
+        look_at_certificates=gate.listener.certificates.look,
+    )
+
+
+def make_api_ports(gate: Gate) -> ApiPorts:
+    """Give the HTTP door what it asks of the gate."""
+    return ApiPorts(
+        studies=gate.studies,
+        events=gate.feed,
+        submit=gate.submit,
+        keep=gate.keep,
+        results=gate.results.published,
+        metrics=gate.metrics,
+        readiness=gate.readiness,
+        started_at=gate.started_at,
+        upload_dir=gate.upload_dir,
+        on_change=gate.tell,
+        forwarding=ForwardBook(gate.database, gate.forwarder),
+    )
