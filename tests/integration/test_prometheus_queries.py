@@ -41,6 +41,8 @@ def metrics() -> Metrics:
             metrics.findings.labels(sender, exam, "low", finding)
     metrics.http_requests.labels("/v1/studies", "GET", "2xx")
     metrics.build_info.labels("0").set(1)
+    metrics.show_destination("pacs")
+    metrics.network.show_server("ris")
     return metrics
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import struct
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
@@ -141,25 +142,28 @@ async def test_a_slow_disk_holds_senders_up_instead_of_filling_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the disk is stuck no more than a few blocks are taken from the network."""
-    real_write = SpoolFile.write
+    real_write, is_well = SpoolFile.write, threading.Event()
 
-    def slow_write(file: SpoolFile, blocks: Iterable[Block]) -> None:
-        time.sleep(0.1)
+    def stuck_write(file: SpoolFile, blocks: Iterable[Block]) -> None:
+        is_well.wait(20)
         real_write(file, blocks)
 
     async with open_door(tmp_path) as door, connected(door.port) as peer:
         assert await peer.associate() == A_ASSOCIATE_AC
-        monkeypatch.setattr(SpoolFile, "write", slow_write)
+        monkeypatch.setattr(SpoolFile, "write", stuck_write)
         await peer.say(message(store_rq("1.2.3")))
         piece = p_data(pdv(STORE_CONTEXT, 0, bytes(200_000)))
         (transport,) = door.transports()
-        was_held_up = False
-        for _ in range(200):
+        n_taken = 0
+        while transport.is_reading() and n_taken < 200:
             await peer.say(piece)
-            was_held_up |= not transport.is_reading()
+            n_taken += 1
+        assert n_taken < 200
+        is_well.set()
+        for _ in range(200 - n_taken):
+            await peer.say(piece)
         await peer.say(p_data(pdv(STORE_CONTEXT, 2, b"end")))
         assert await peer.hear_status() == 0
 
-        assert was_held_up
         assert transport.is_reading()
         assert len(door.held()[0]) > 40_000_000

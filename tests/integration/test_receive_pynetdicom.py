@@ -13,9 +13,20 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from pynetdicom.sop_class import UltrasoundImageStorage, Verification
 
-from tests.service.receive.door import Door, eventually, open_door
+from tests.service.receive.door import (
+    ECHO_CONTEXT,
+    ECHO_RQ,
+    Door,
+    connected,
+    eventually,
+    message,
+    open_door,
+    store_rq,
+)
 
 pytestmark = pytest.mark.integration
+
+A_ASSOCIATE_AC = 2
 
 
 @pytest.fixture
@@ -119,17 +130,22 @@ async def test_other_bytes_under_the_same_uid_are_a_conflict(door: Door) -> None
 
 
 async def test_a_full_disk_is_answered_and_the_association_goes_on(tmp_path: Path) -> None:
-    """0xA700 for each object, and C-ECHO still works on the same association."""
+    """0xA700 for each object, and C-ECHO still works on the same association.
 
-    def push_then_echo(port: int) -> list[int]:
-        assoc = associate(port)
-        statuses = [assoc.send_c_store(instance()).Status for _ in range(2)]
-        statuses.append(assoc.send_c_echo().Status)
-        assoc.release()
-        return statuses
+    In our own bytes: pynetdicom's requestor loses the answer of one echo in some two thousand.
+    """
+    async with open_door(tmp_path, min_free_bytes=2**62) as door, connected(door.port) as peer:
+        assert A_ASSOCIATE_AC == await peer.associate()
+        statuses = []
+        for said in (
+            message(store_rq("1.2.3"), bytes(1000)),
+            message(store_rq("1.2.4"), bytes(1000)),
+            message(ECHO_RQ, context_id=ECHO_CONTEXT),
+        ):
+            await peer.say(said)
+            statuses.append(await peer.hear_status())
 
-    async with open_door(tmp_path, min_free_bytes=2**62) as door:
-        assert [0xA700, 0xA700, 0] == await asyncio.to_thread(push_then_echo, door.port)
+        assert [0xA700, 0xA700, 0] == statuses
         assert door.held() == []
         assert door.count("sonogate_received_total", calling_ae="CART", result="refused") == 2
 
