@@ -14,7 +14,7 @@ from sonogate.settings import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 
-COMMANDS = ("serve", "demo", "phantom", "send", "score", "doctor", "settings")
+COMMANDS = ("serve", "demo", "phantom", "send", "score", "doctor", "audit", "settings")
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -1,4 +1,4 @@
-"""The command line: `sonogate serve | demo | phantom | send | score | doctor | settings`.
+"""The command line: `sonogate serve | demo | phantom | send | score | doctor | audit | settings`.
 
 Exit codes: 0 done, 1 it failed (the message says what to do), 2 wrong usage.
 """
@@ -16,12 +16,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from sonogate import __version__
+from sonogate import __version__, auditing
 from sonogate.domain.verdict import Band, Verdict
 from sonogate.errors import GateError
 from sonogate.progress import Progress
-from sonogate.settings import LogSettings, Settings, load, reference
-from sonogate.settings.loading import load_checked, load_with_origins
+from sonogate.settings import LogSettings, Settings, load, loading, reference
 from sonogate.settings.sources import all_knobs
 
 FAILED, STOPPED = 1, 130
@@ -34,6 +33,7 @@ app = typer.Typer(
 )
 settings_app = typer.Typer(no_args_is_help=True, help="Show, check and explain the settings.")
 app.add_typer(settings_app, name="settings")
+app.add_typer(auditing.app, name="audit")
 
 ConfigOption = Annotated[
     Path | None,
@@ -48,7 +48,7 @@ def serve(config: ConfigOption = None) -> None:
     from sonogate.observe import logs
     from sonogate.receive.tls import check_files
 
-    settings = load_checked(config, check_files)
+    settings = loading.load_checked(config, check_files)
     logs.configure(settings.log)
     typer.echo(_plan(settings), err=True)
     _until_stopped(_serve(settings))
@@ -251,7 +251,7 @@ def doctor(
 @settings_app.command("show")
 def settings_show(config: ConfigOption = None) -> None:
     """Print every value in force and where it came from; secrets stay hidden."""
-    loaded = load_with_origins(config)
+    loaded = loading.load_with_origins(config)
     width = max(len(knob.key) for knob in all_knobs())
     for knob in all_knobs():
         value = reference.shown(knob, loaded.settings)
@@ -263,7 +263,7 @@ def settings_check(config: ConfigOption = None) -> None:
     """Check the settings file and the environment; start nothing."""
     from sonogate.receive.tls import check_files
 
-    load_checked(config, check_files)
+    loading.load_checked(config, check_files)
     typer.echo("The settings are right.")
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sonogate.act.audit.trail import Trail
 from sonogate.act.delivery import Delivery
 from sonogate.act.forward.book import ForwardBook
 from sonogate.act.results.desk import ResultsDesk
@@ -47,6 +48,7 @@ class Gate:
     def __post_init__(self) -> None:
         settings = self.settings
         self.database = Database(settings.database_url)
+        self.trail = Trail(self.database, settings)
         self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)
         self.feed = EventFeed(self.database)
         self.forwarder = make_forwarder(settings, self.database, self.spool, self.metrics)
@@ -79,6 +81,7 @@ class Gate:
             self.networking.steps,
             self.networking.commitments,
         )
+        self.listener.tell_refusals(self.trail.refused)
         self.studies = Studies(
             self.database, self.targets, settings.track, self.registrar.caught_up
         )
@@ -192,5 +195,6 @@ def make_api_ports(gate: Gate) -> ApiPorts:
         started_at=gate.started_at,
         upload_dir=gate.upload_dir,
         on_change=gate.tell,
+        note=gate.trail.note,
         forwarding=ForwardBook(gate.database, gate.forwarder),
     )

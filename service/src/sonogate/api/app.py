@@ -23,6 +23,7 @@ from sonogate.api import (
     studies,
     verdicts,
 )
+from sonogate.api.auditing import Auditing
 from sonogate.api.dependencies import ApiPorts
 from sonogate.api.measuring import Measuring
 from sonogate.api.security import Guard, SecureHeaders
@@ -54,7 +55,8 @@ def make_app(ports: ApiPorts, settings: HttpSettings) -> FastAPI:
         middleware=[
             Middleware(Measuring, metrics=ports.metrics),
             Middleware(SecureHeaders),
-            Middleware(Guard, settings=settings),
+            Middleware(Guard, settings=settings, note=ports.note),
+            Middleware(Auditing, note=ports.note, has_token=settings.token is not None),
         ],
     )
     app.state.ports = ports

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Protocol, cast
 
 from fastapi import Depends, Request
 
+from sonogate.act.audit.trail import Note
 from sonogate.domain.forwarding import DestinationReport, StudyForwards
 from sonogate.domain.instance import MediaType
 from sonogate.domain.study import Study, StudyStatus, StudySummary
@@ -170,7 +171,15 @@ Raises a ReceiveError if it could not be kept.
 """
 
 
+NoteTaker = Callable[[Note], None]
+"""Writes to the audit trail, soon."""
+
+
 def _nothing() -> None:
+    """Do nothing."""
+
+
+def _unnoted(_note: Note) -> None:
     """Do nothing."""
 
 
@@ -193,6 +202,7 @@ class ApiPorts:
     )
     forwarding: ForwardLog | None = None  #: None: nothing is ever passed on
     results: ResultBook | None = None  #: what was made of verdicts; None: nothing is
+    note: NoteTaker = _unnoted
     closing: asyncio.Event = field(
         default_factory=asyncio.Event
     )  #: set it to end all event streams

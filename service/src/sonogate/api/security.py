@@ -12,6 +12,8 @@ import re
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sonogate.api.auditing import refused
+from sonogate.api.dependencies import NoteTaker
 from sonogate.api.problems import Problem, to_response
 from sonogate.settings import LOOPBACK_HOSTS, HttpSettings
 
@@ -51,8 +53,9 @@ def _is_public(path: str) -> bool:
 class Guard:
     """Refuse requests that no honest client of ours makes (pure ASGI: streams pass untouched)."""
 
-    def __init__(self, app: ASGIApp, settings: HttpSettings) -> None:
+    def __init__(self, app: ASGIApp, settings: HttpSettings, note: NoteTaker | None = None) -> None:
         self._app = app
+        self._note = note
         token = settings.token
         self._token = token.get_secret_value().encode() if token else None
         self._trusted = frozenset(name.lower().strip("[]") for name in settings.allowed_hosts)
@@ -67,9 +70,18 @@ class Guard:
         try:
             self._check(scope["method"], scope["path"], Headers(scope=scope))
         except Problem as problem:
+            self._tell(scope, problem)
             await to_response(problem)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    def _tell(self, scope: Scope, problem: Problem) -> None:
+        """Note it; a request without any token is how the page finds out that it needs one."""
+        is_asking = problem.body.error == "token_required" and not Headers(scope=scope).get(
+            "authorization"
+        )
+        if self._note is not None and not is_asking:
+            refused(self._note, scope, problem.body.error)
 
     def _check(self, method: str, path: str, headers: Headers) -> None:
         if path == LIVE and method in SAFE_METHODS:

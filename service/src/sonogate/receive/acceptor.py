@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Container, Coroutine, Mapping
+from collections.abc import Callable, Container, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -17,6 +17,14 @@ from sonogate.settings import KIB, ListenerSettings
 RECEIVE_BUFFER_BYTES: Final = 256 * KIB
 SPARE_CONNECTIONS: Final = 64
 """Connections beyond `max_associations`: room to be told that the limit is reached."""
+
+
+Refused = Callable[[str, str, str, str], None]
+"""Takes what was refused (an action of the audit trail), the peer's AE title, its address, why."""
+
+
+def _unnoted(_action: str, _peer: str, _address: str, _rule: str) -> None:
+    """Do nothing."""
 
 
 class Stoppable(Protocol):
@@ -44,6 +52,7 @@ class Acceptor:
     contexts: Mapping[str, Container[str]]  #: transfer syntaxes by abstract syntax
     steps: Steps | None = None  #: keeps performed procedure steps; None: MPPS is not served
     commitments: Commitments | None = None  #: likewise, Storage Commitment
+    on_refused: Refused = _unnoted
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(RECEIVE_BUFFER_BYTES)))
     quota: Quota = field(init=False)  #: associations established now, and lately
     connections: set[Stoppable] = field(default_factory=set)

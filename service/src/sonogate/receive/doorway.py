@@ -71,4 +71,6 @@ class Doorway(asyncio.Protocol):
 
     def _note(self, refusal: TlsRefusal) -> None:
         self._acceptor.metrics.tls_refused.labels(refusal.value).inc()
-        log.warning("tls_refused", peer_address=peer_address(self._transport), reason=refusal.value)
+        address = peer_address(self._transport)
+        self._acceptor.on_refused("tls_refused", "", address, refusal.value)
+        log.warning("tls_refused", peer_address=address, reason=refusal.value)

@@ -56,6 +56,8 @@ def note_end(
 ) -> None:
     """Count and log how an association, or the attempt at one, ended."""
     acceptor.metrics.associations_ended.labels(result).inc()
+    if result == "rejected":
+        acceptor.on_refused("association_refused", calling_ae, peer_address, reason)
     log.info(
         "association_ended",
         calling_ae=calling_ae,

@@ -10,7 +10,7 @@ from sonogate.domain.ports import Registrar
 from sonogate.domain.procedure import Steps
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
-from sonogate.receive.acceptor import Acceptor
+from sonogate.receive.acceptor import Acceptor, Refused
 from sonogate.receive.connection import Connection
 from sonogate.receive.contexts import PROCEDURE_STEP, STORAGE_COMMITMENT, supported_contexts
 from sonogate.receive.doorway import Doorway
@@ -56,6 +56,10 @@ class Listener:
         )
         self.certificates = Certificates(settings)
         self._server: asyncio.Server | None = None
+
+    def tell_refusals(self, on_refused: Refused) -> None:
+        """Tell of every peer that is turned away."""
+        self._acceptor.on_refused = on_refused
 
     @property
     def port(self) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, model_validator
 
+from sonogate.settings.audit import AuditSettings
 from sonogate.settings.forward import ForwardSettings
 from sonogate.settings.kinds import (
     GIB,
@@ -207,6 +208,7 @@ class Settings(Section):
     """Receivers of verdicts and study changes."""
     forward: ForwardSettings = ForwardSettings()
     results: ResultsSettings = ResultsSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
 
     @property

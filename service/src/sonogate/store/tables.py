@@ -192,6 +192,8 @@ audit = Table(
     Column("study_instance_uid", Text),
     Column("object_id", String(26)),
     Column("body", JSON, nullable=False),
+    Index(None, "action", "id"),
+    Index(None, "at"),
     sqlite_autoincrement=True,
 )
 
