@@ -7,13 +7,14 @@ the oldest undelivered event of each study is tried, so a receiver sees a study 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import httpx
 
 from sonogate.act.backoff import Backoff
+from sonogate.act.rhythm import every, woken
 from sonogate.act.webhook import Attempt, Message, host_of, make_client, post
 from sonogate.errors import SettingsError
 from sonogate.observe.logs import get_logger
@@ -34,6 +35,8 @@ SWEEP_SECONDS = 600.0
 """How often what is owed to the gone is looked at."""
 REST_SECONDS = 30.0
 """A sick receiver is asked at least so often whether it is well again."""
+
+UNREADABLE = "outbox unreadable"
 
 log = get_logger()
 
@@ -96,8 +99,10 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until cancelled; what is under way then is tried again after the next start."""
         async with make_client(self._webhooks) as client, asyncio.TaskGroup() as tasks:
-            tasks.create_task(_every(BEAT_SECONDS, self._show_backlog))
-            tasks.create_task(_every(SWEEP_SECONDS, self._drop_owed_to_the_gone))
+            tasks.create_task(every(BEAT_SECONDS, self._show_backlog, UNREADABLE))
+            tasks.create_task(
+                every(SWEEP_SECONDS, self._drop_owed_to_the_gone, "outbox unreadable")
+            )
             for lane in self._lanes:
                 tasks.create_task(self._serve(client, lane))
 
@@ -108,7 +113,7 @@ class Delivery:
                 for owed in await self._due(lane):
                     lane.in_flight.add(owed.id)
                     tasks.create_task(self._deliver(client, lane, owed))
-                await _wait(lane.wake, POLL_SECONDS)
+                await woken(lane.wake, POLL_SECONDS)
 
     async def _due(self, lane: _Lane) -> Sequence[records.Delivery]:
         room = lane.room()
@@ -121,7 +126,7 @@ class Delivery:
                 lambda tx: tx.deliveries.next_per_lane(lane.webhook.url, now, IN_FLIGHT)
             )
         except Exception as error:  # noqa: BLE001 - boundary: a busy database must not end delivery
-            log.error("outbox unreadable", exception_type=type(error).__name__)
+            log.error(UNREADABLE, exception_type=type(error).__name__)
             return ()
         return [owed for owed in due if owed.id not in busy][:room]
 
@@ -188,15 +193,6 @@ class Delivery:
             log.warning("deliveries dropped", reason="receiver_not_configured", n_objects=n_dropped)
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - boundary: a busy database must not end delivery
-            log.error("outbox unreadable", exception_type=type(error).__name__)
-        await asyncio.sleep(seconds)
-
-
 def _message(owed: records.Delivery) -> Message:
     event = owed.event
     return Message(
@@ -207,11 +203,3 @@ def _message(owed: records.Delivery) -> Message:
         body=event.body,
         idempotency_key=owed.idempotency_key,
     )
-
-
-async def _wait(wake: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    except TimeoutError:
-        return

@@ -1,7 +1,7 @@
 """Runs a way to each destination, lets held objects go, and shows how the queues stand."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from sonogate.act.forward.breaker import BreakerState
 from sonogate.act.forward.carrier import Carrier
 from sonogate.act.forward.parcel import Parcel
 from sonogate.act.forward.way import Way
+from sonogate.act.rhythm import every, woken
 from sonogate.domain.instance import ReceivedInstance, Span, Transport
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import FORWARD_STATES, Metrics
@@ -33,6 +34,8 @@ SWEEP_SECONDS: Final = 600.0
 
 Place = Callable[[str], tuple[Path, Span | None]]
 """Where the spool keeps an object; raises ValueError for a name that is not the spool's."""
+
+UNREADABLE = "forward queue unreadable"
 
 log = get_logger()
 
@@ -91,10 +94,10 @@ class Forwarder:
     async def run(self) -> None:
         """Pass on until cancelled; what is under way then is sent again after the next start."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._every(SWEEP_SECONDS, self._drop_owed_to_the_gone))
+            tasks.create_task(every(SWEEP_SECONDS, self._drop_owed_to_the_gone, UNREADABLE))
             tasks.create_task(self._release_as_decided())
             if self.ways:
-                tasks.create_task(self._every(GAUGES_SECONDS, self._show_queues))
+                tasks.create_task(every(GAUGES_SECONDS, self._show_queues, UNREADABLE))
             for way in self.ways.values():
                 tasks.create_task(way.serve())
 
@@ -150,7 +153,7 @@ class Forwarder:
                 await self._release()
             except Exception as error:  # noqa: BLE001 - boundary: a busy database must not end it
                 log.error("held objects not looked at", exception_type=type(error).__name__)
-            await _wait(self._look, RELEASE_SECONDS)
+            await woken(self._look, RELEASE_SECONDS)
 
     async def _release(self) -> None:
         """Let held objects go that are decided; each commit says why."""
@@ -185,22 +188,6 @@ class Forwarder:
                 "forwards dropped", reason="destination_not_configured", n_objects=n_dropped
             )
 
-    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001 - boundary: a busy database must not end it
-                log.error("forward queue unreadable", exception_type=type(error).__name__)
-            await asyncio.sleep(seconds)
-
 
 def _reader_of(name: str) -> Callable[..., QueueOf]:
     return lambda tx: tx.forward_queues.of(name)
-
-
-async def _wait(wake: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    except TimeoutError:
-        return

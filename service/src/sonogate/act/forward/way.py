@@ -12,6 +12,7 @@ from sonogate.act.forward.breaker import Breaker
 from sonogate.act.forward.carrier import Carrier
 from sonogate.act.forward.outcome import DestinationError, Fate, Outcome
 from sonogate.act.forward.parcel import Parcel
+from sonogate.act.rhythm import woken
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import DestinationSettings
@@ -70,7 +71,7 @@ class Way:
                 for lane in await self._due():
                     self.under_way.add(lane)
                     tasks.create_task(self._convey(lane))
-                await self._wait()
+                await woken(self.wake, POLL_SECONDS)
 
     def retry_now(self) -> None:
         """A person says that it works again."""
@@ -220,13 +221,6 @@ class Way:
 
     def _wake_in(self, seconds: float) -> None:
         asyncio.get_running_loop().call_later(seconds, self.wake.set)
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self.wake.wait()
-        except TimeoutError:
-            return
 
 
 class _Batch:

@@ -14,6 +14,7 @@ from sonogate.act.backoff import Backoff
 from sonogate.act.network.calling import CallError
 from sonogate.act.network.deciding import Decision, Demand, Word, decide
 from sonogate.act.network.reporting import ReportCaller
+from sonogate.act.rhythm import woken
 from sonogate.domain.commitment import CommitmentOutcome, CommitmentRequest, SendReport
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
@@ -95,7 +96,7 @@ class CommitmentDesk:
                     await self._show_backlog()
                 except Exception as error:  # noqa: BLE001 - boundary: a busy database ends nothing
                     log.error("commitments_unreadable", exception_type=type(error).__name__)
-                await _wait(self._wake, POLL_SECONDS)
+                await woken(self._wake, POLL_SECONDS)
 
     async def _decide_due(self) -> None:
         now = datetime.now(UTC)
@@ -196,11 +197,3 @@ class CommitmentDesk:
         age = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
         self._metrics.commitments_open.set(n_open)
         self._metrics.commitments_oldest_seconds.set(max(0.0, age))
-
-
-async def _wait(wake: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await wake.wait()
-    except TimeoutError:
-        return

@@ -17,6 +17,7 @@ import httpx
 from sonogate import __version__
 from sonogate.act.backoff import Backoff
 from sonogate.act.results.codes import REJECTED
+from sonogate.act.rhythm import woken
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import ResultsSettings
@@ -56,14 +57,7 @@ class Archive:
                     log.error("rejection calls unreadable", exception_type=type(error).__name__)
                     n_called = 0
                 if not n_called:
-                    await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+                    await woken(self._wake, POLL_SECONDS)
 
     def _client(self) -> httpx.AsyncClient:
         headers = {"User-Agent": f"sonogate/{__version__}", "Accept": "application/json"}

@@ -19,6 +19,7 @@ from sonogate.act.results.facts import Answer, Place, Written
 from sonogate.act.results.gathering import Gathered, gather
 from sonogate.act.results.scribe import ScribeError, write_all
 from sonogate.act.results.shelf import Shelf
+from sonogate.act.rhythm import woken
 from sonogate.domain.identity import new_object_id
 from sonogate.domain.instance import Span
 from sonogate.domain.study import StudyStatus
@@ -77,14 +78,7 @@ class Maker:
                 log.error("results not made", exception_type=type(error).__name__)
                 n_made = 0
             if not n_made:
-                await self._rest()
-
-    async def _rest(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_SECONDS):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+                await woken(self._wake, POLL_SECONDS)
 
     async def make_due(self, now: datetime) -> int:
         """Make what is due at a time; return how many studies asked."""
