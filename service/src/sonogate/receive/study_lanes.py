@@ -73,4 +73,4 @@ def _by_pydicom(head: bytes, names: ObjectHead) -> str | None:
             force=True,
         )
     found = ds.get("StudyInstanceUID")
-    return str(found) if found else None
+    return found if isinstance(found, str) and found else None

@@ -149,7 +149,7 @@ def _code(item: Dataset) -> str | None:
 def text(dataset: Dataset, keyword: str) -> str | None:
     """Return an attribute as printable text, its first value only; None if empty or unreadable."""
     value = tolerant(lambda: _first(dataset.get(keyword)))
-    if value is None:
+    if value is None or isinstance(value, Dataset):  # a deep sequence as text fills all memory
         return None
     printable = "".join(c for c in str(value) if c.isprintable()).strip()
     return printable[:MAX_TEXT] or None
@@ -157,7 +157,8 @@ def text(dataset: Dataset, keyword: str) -> str | None:
 
 def whole_number(dataset: Dataset, keyword: str) -> int | None:
     """Return an attribute as an integer; None if it is none."""
-    return tolerant(lambda: int(float(str(_first(dataset.get(keyword))))))
+    value = tolerant(lambda: _first(dataset.get(keyword)))
+    return None if isinstance(value, Dataset) else tolerant(lambda: int(float(str(value))))
 
 
 def _first(value: object) -> object | None:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 #: YYYYMMDD HHMMSS[.FFFFFF], as a DT value or a DA and a TM value put together.
 MOMENT = re.compile(r"(\d{8})(\d{2})(\d{2})?(\d{2})?(?:\.(\d{1,6}))?\s*([+-]\d{4})?\s*$")
@@ -16,7 +17,7 @@ def acquired_at(dataset: Dataset) -> datetime | None:
     Times without an offset are read with Timezone Offset From UTC, else in this machine's zone:
     cart and gate stand in the same hospital.
     """
-    zone = to_zone(str(dataset.get("TimezoneOffsetFromUTC", "") or "").strip())
+    zone = to_zone(_plain(dataset, "TimezoneOffsetFromUTC"))
     candidates = (
         _joined(dataset, "AcquisitionDateTime"),
         _joined(dataset, "AcquisitionDate", "AcquisitionTime"),
@@ -29,12 +30,18 @@ def acquired_at(dataset: Dataset) -> datetime | None:
 
 
 def _joined(dataset: Dataset, *keywords: str) -> str:
-    values = [str(dataset.get(keyword, "") or "").strip() for keyword in keywords]
+    values = [_plain(dataset, keyword) for keyword in keywords]
     if not all(values):
         return ""
     # Files of the ACR-NEMA age write 2001.02.03 and 10:11:12.
     date = values[0].replace(".", "") if len(values) > 1 else values[0]
     return date + "".join(value.replace(":", "") for value in values[1:])
+
+
+def _plain(dataset: Dataset, keyword: str) -> str:
+    """Return a value as text; a sequence, which a peer may call any element, has none."""
+    value = dataset.get(keyword)
+    return "" if isinstance(value, Sequence) else str(value or "").strip()
 
 
 def to_zone(offset: str) -> tzinfo | None:
