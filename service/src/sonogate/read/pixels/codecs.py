@@ -21,6 +21,9 @@ from sonogate.read.pixels.layout import PixelLayout
 
 Samples = NDArray[np.generic]
 
+RLE_SLACK = 2
+"""Some encoders fill up their last rows; what is over the declared size this often is a bomb."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -96,16 +99,16 @@ def _jpeg_2000(stream: bytes, layout: PixelLayout, _reduce: int) -> Decoded:
 
 
 def _jpeg_xl(stream: bytes, _layout: PixelLayout, _reduce: int) -> Decoded:
-    samples = imagecodecs.jpegxl_decode(stream, numthreads=1)
+    samples = imagecodecs.jpegxl_decode(stream, index=0, numthreads=1)  # one frame, no animation
     return Decoded(samples, is_rgb=True)
 
 
 def _rle(stream: bytes, layout: PixelLayout, _reduce: int) -> Decoded:
     """Decode PackBits; every sample is its own plane (PS3.5 G.2)."""
     word = np.dtype(f"<u{layout.bits_allocated // 8}")
-    plain = imagecodecs.dicomrle_decode(stream, word)
-    samples = np.frombuffer(plain, word)
     n_samples = layout.rows * layout.columns * layout.samples
+    room = bytearray(n_samples * word.itemsize * RLE_SLACK)  # two bytes of RLE may become 128
+    samples = np.frombuffer(imagecodecs.dicomrle_decode(stream, word, out=room), word)
     if len(samples) < n_samples:
         raise UndecodableError("An RLE frame holds fewer samples than Rows and Columns claim.")
     planes = samples[:n_samples].reshape(layout.samples, layout.rows, layout.columns)

@@ -7,6 +7,10 @@ BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xDA)})
 NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
 JPEG_LS_FRAME = 0xF7
 J2K_START = b"\xff\x4f\xff\x51"
+JP2_START = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+MAX_COMPONENTS = 4  #: each costs 4 bytes a pixel, and the standard allows 16,384
+CODESTREAM_BOXES = {b"jp2c": 8, b"jxlc": 8, b"jxlp": 12}  #: and where in them the stream begins
+JXL_HEAD = 14  #: bytes of a code stream that hold its size in any case
 JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  #: ISO 18181-1 D.2
 
 Size = tuple[int, int]
@@ -34,20 +38,25 @@ def _is_frame_header(marker: int) -> bool:
 
 
 def jpeg2000_size(stream: bytes) -> Size | None:
-    """Return (height, width) of a JPEG 2000 code stream or JP2 file; None if it has no SIZ."""
-    at = stream.find(J2K_START, 0, 4096)
-    if at < 0 or at + 24 > len(stream):
+    """Return (height, width) of a JPEG 2000 code stream or JP2 file.
+
+    None without a SIZ where the decoder looks for it, or if it has more components than a picture.
+    """
+    at = _codestream_in_boxes(stream) if stream[:12] == JP2_START else 0
+    if at is None or stream[at : at + 4] != J2K_START or at + 42 > len(stream):
         return None
     width, height, left, top = (
         int.from_bytes(stream[at + offset : at + offset + 4], "big") for offset in (8, 12, 16, 20)
     )
+    if int.from_bytes(stream[at + 40 : at + 42], "big") > MAX_COMPONENTS:
+        return None
     return height - top, width - left
 
 
 def jpegxl_size(stream: bytes) -> Size | None:
     """Return (height, width) of a JPEG XL code stream or container; None if it has no header."""
     at = 0 if stream[:2] == b"\xff\x0a" else _codestream_in_boxes(stream)
-    if at is None or stream[at : at + 2] != b"\xff\x0a" or at + 14 > len(stream):
+    if at is None or stream[at : at + 2] != b"\xff\x0a" or at + JXL_HEAD > len(stream):
         return None
     bits = _Bits(int.from_bytes(stream[at + 2 : at + 14], "little"))
     in_eighths = bits.take(1)
@@ -66,12 +75,14 @@ def _jxl_side(bits: "_Bits", in_eighths: int) -> int:
 
 
 def _codestream_in_boxes(stream: bytes) -> int | None:
+    """Return where the first code stream of a JP2 or JPEG XL file begins."""
     at = 0
     while at + 8 <= len(stream):
         length = int.from_bytes(stream[at : at + 4], "big")
-        kind = stream[at + 4 : at + 8]
-        if kind in (b"jxlc", b"jxlp"):
-            return at + (8 if kind == b"jxlc" else 12)
+        begins = CODESTREAM_BOXES.get(stream[at + 4 : at + 8])
+        if begins is not None:
+            # A size cut by the end of its box would be read from the next box's header.
+            return at + begins if length == 0 or length >= begins + JXL_HEAD else None
         if length < 8:
             return None
         at += length

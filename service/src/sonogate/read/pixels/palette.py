@@ -131,6 +131,8 @@ class _Table:
         """Append one segment's values; return where the next begins."""
         words = self._words
         opcode, length = int(words[at]), int(words[at + 1])
+        if length == 0:  # repeated often enough, segments that fill nothing never end
+            raise UndecodableError("A segmented palette has a segment of no length.")
         if opcode == DISCRETE:
             self._append(words[at + 2 : at + 2 + length])
             return at + 2 + length
