@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sonogate.errors import MalformedObjectError
+from sonogate.receive.datasets import read_set
 from tests.integration.test_network_hostile import COMMITMENT, STEP, action_rq, step_rq
 from tests.integration.ward import Ward, open_ward
 from tests.service.receive.door import (
@@ -70,6 +72,13 @@ async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
     """A running ward."""
     async with open_ward(tmp_path) as ward:
         yield ward
+
+
+@pytest.mark.parametrize("name", [name for name in BOMBS if "sequence" not in name])
+def test_too_many_objects_are_refused_before_one_is_made(name: str) -> None:
+    """A data set is counted through before it is parsed: a mebibyte would cost 200 and seconds."""
+    with pytest.raises(MalformedObjectError):
+        read_set(BOMBS[name], EXPLICIT_LITTLE)
 
 
 async def echo_seconds(peer: Peer) -> float:

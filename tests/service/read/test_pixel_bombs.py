@@ -128,7 +128,7 @@ BAD_PALETTES = {
     "refers beyond its end": palette([256, 0, 16], [INDIRECT, 9, 999, 9], segmented=True),
     "unknown segment": palette([256, 0, 16], [77, 1, 1], segmented=True),
     "segments that fill nothing": palette(
-        [256, 0, 16], [DISCRETE, 0] * 30_000 + [INDIRECT, 65_535, 0, 0] * 60_000, segmented=True
+        [256, 0, 16], [DISCRETE, 0] * 30_000 + [INDIRECT, 29_000, 0, 0] * 60_000, segmented=True
     ),
 }  # fmt: skip
 
