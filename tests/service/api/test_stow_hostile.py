@@ -89,7 +89,7 @@ async def test_a_body_that_trickles_is_given_up(
     assert 1 == len(door.submitted)
 
 
-async def test_slow_clients_take_all_places_and_no_more(door: Door) -> None:
+async def test_uploads_beyond_the_places_are_told_to_come_back(door: Door) -> None:
     """One more is told to come back; the rest of the API answers."""
     places = door.app.state.upload_places
     for _ in range(verdicts.MAX_UPLOADS):

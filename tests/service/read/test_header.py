@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sonogate.domain.instance import MediaType
-from sonogate.errors import EmptyPixelDataError, UndecodableError
+from sonogate.errors import EmptyPixelDataError, MalformedObjectError, UndecodableError
 from sonogate.read.frames import read_frames
 from sonogate.read.objects.header import OpenedObject, open_object
+from sonogate.receive.part10 import read_head
 
 if TYPE_CHECKING:
     from tests.service.read.conftest import MakeObject, Open
@@ -227,6 +228,31 @@ def test_a_wrong_group_length_does_no_harm(
 
     assert opened.failure is None
     assert 1 == len(read_frames(opened, 8).frames)
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        explicit(2, 0x0000, b"UL", b"\xf0\xff\xff\xff"),
+        explicit(2, 0x0001, b"OB", b"\0\1", 0xFFFFFFF0),
+        explicit(2, 0x0002, b"UI", b"1.2", 0xFFFF),
+        explicit(2, 0x0010, b"UI", b"1.2", 0xFFFF),
+        explicit(2, 0x0010, b"UI", b"") * 3,
+        explicit(2, 0x0102, b"OB", b"", 0xFFFFFFFF),
+        b"\2\0\x10",
+        b"\2\0\x10\0U",
+        b"",
+    ],
+)
+def test_a_meta_header_that_lies_is_refused_or_read_no_further(meta: bytes, tmp_path: Path) -> None:
+    """File meta cut off, too long or empty: no byte beyond the file is read, by door or reader."""
+    content = bytes(128) + b"DICM" + meta
+    with pytest.raises(MalformedObjectError):
+        read_head(content)
+    opened = opened_bytes(tmp_path, content)
+
+    with pytest.raises((UndecodableError, EmptyPixelDataError)):
+        read_frames(opened, 8)
 
 
 def test_a_deflate_bomb_stops_at_the_cap(

@@ -55,6 +55,19 @@ async def test_a_dicom_file_is_named_and_hashed_by_its_data_set(door: Door, inta
     assert len(kept) == row.size_bytes
 
 
+@pytest.mark.parametrize("preamble", [b"MZ\x90\0", b"\x7fELF", b"#!/bin/sh\n", b"II*\0"])
+async def test_a_preamble_from_outside_is_not_kept(
+    door: Door, intake: Intake, preamble: bytes
+) -> None:
+    """What is a program or a picture too (CVE-2019-11687) is an object only, once it is here."""
+    octets = preamble.ljust(128, b"\x90") + written_file(EXPLICIT_LITTLE)[128:]
+    await intake.take_file(octets, MediaType.DICOM, PROVENANCE)
+    kept = door.bytes_of(door.registrar.rows[0])
+
+    assert kept.startswith(bytes(128) + b"DICM")
+    assert preamble not in kept
+
+
 async def test_a_file_on_disk_is_kept_like_its_bytes(
     door: Door, intake: Intake, tmp_path: Path
 ) -> None:
