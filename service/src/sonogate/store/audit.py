@@ -16,6 +16,8 @@ from sonogate.store.records import AuditEntry
 from sonogate.store.tables import audit, objects, studies, verdicts
 
 READ_AT_ONCE = 500
+_STUDY = func.coalesce(audit.c.study_instance_uid, objects.c.study_instance_uid).label("study_uid")
+"""An object may have been read before its study was known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,9 @@ class Audit:
     ) -> list[Noted]:
         """Return the next entries after an id, oldest first; none from before `since`."""
         query = (
-            select(audit, studies.c.accession_number)
-            .outerjoin(studies, studies.c.study_instance_uid == audit.c.study_instance_uid)
+            select(audit, _STUDY, studies.c.accession_number)
+            .outerjoin(objects, objects.c.object_id == audit.c.object_id)
+            .outerjoin(studies, studies.c.study_instance_uid == _STUDY)
             .where(audit.c.id > entry_id)
             .order_by(audit.c.id)
             .limit(limit)
@@ -85,7 +88,7 @@ class Audit:
                     at=row.at,
                     by=row.by,
                     action=row.action,
-                    study_uid=row.study_instance_uid,
+                    study_uid=row.study_uid,
                     object_id=row.object_id,
                     body=row.body,
                 ),
@@ -138,10 +141,10 @@ class Audit:
             for key, counts in found.items()
         ]
 
-    def study_of_instance(self, sop_instance_uid: str) -> str | None:
-        """Return the study of the current content of a SOP instance UID."""
+    def object_of_instance(self, sop_instance_uid: str) -> str | None:
+        """Return the current content of a SOP instance UID."""
         return self._connection.execute(
-            select(objects.c.study_instance_uid)
+            select(objects.c.object_id)
             .where(objects.c.sop_instance_uid == sop_instance_uid)
             .order_by(objects.c.is_current.desc())
             .limit(1)

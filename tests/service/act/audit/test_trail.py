@@ -41,9 +41,8 @@ async def test_a_study_read_often_is_one_entry_per_reader_and_window(database: D
     clinic, trail = Clinic(database), Trail(database, Settings())
     for uid in ("1.2.3.1", "1.2.3.2"):
         await clinic.judge(await clinic.receive(uid))
-    for _ in range(3):
-        trail.note(Note("read", "http.token", "192.0.2.7", instance_uid="1.2.3.1"))
-        trail.note(Note("read", "http.token", "192.0.2.7", instance_uid="1.2.3.2"))
+    for uid in ("1.2.3.1", "1.2.3.2", "1.2.3.1"):
+        trail.note(Note("read", "http.token", "192.0.2.7", instance_uid=uid))
         trail.note(Note("read", "http.token", "192.0.2.7", study_uid=STUDY))
         trail.note(Note("read", "http.token", "192.0.2.8", study_uid=STUDY))
         await trail.write_waiting()
@@ -54,6 +53,22 @@ async def test_a_study_read_often_is_one_entry_per_reader_and_window(database: D
     trail.note(Note("read", "http.token", "192.0.2.7", instance_uid="1.2.3.2"))
     await trail.write_waiting()
     assert 3 == len(await entries(database))
+
+
+async def test_an_image_read_before_its_verdict_is_told_by_its_study_later(
+    database: Database,
+) -> None:
+    """Its study is not known yet: the entry names the object, and the trail its study."""
+    clinic, trail = Clinic(database), Trail(database, Settings())
+    received = await clinic.receive("1.2.3.1")
+    trail.note(Note("read", "http.token", "192.0.2.7", instance_uid="1.2.3.1"))
+    await trail.write_waiting()
+    assert [(None, str(received.object_id))] == [
+        (one.study_uid, one.object_id) for one in await entries(database)
+    ]
+    await clinic.judge(received)
+
+    assert [STUDY] == [one.study_uid for one in await entries(database)]
 
 
 async def test_refusals_are_counted_not_listed(
@@ -107,7 +122,7 @@ async def test_changed_settings_are_named_and_never_told(database: Database) -> 
     second = Settings.model_validate(
         {
             "http": {"token": "canary-two-0123456789abcdef"},
-            "listener": {"port": 104},
+            "listener": {"port": 104, "ae_title": "CANARY"},
             "webhooks": [{"url": "https://ris.example/canary", "secret": "canary-2"}],
         }
     )
@@ -118,8 +133,10 @@ async def test_changed_settings_are_named_and_never_told(database: Database) -> 
     assert ["start", "settings_changed", "start", "start", "settings_changed"] == [
         one.action for one in trail
     ]
-    assert ["http.token", "listener.port", "webhooks"] == trail[-1].body["keys"]
-    assert "canary" not in str([one.body for one in trail])
+    assert ["http.token", "listener.ae_title", "listener.port", "webhooks"] == trail[-1].body[
+        "keys"
+    ]
+    assert "canary" not in str([one.body for one in trail]).lower()
 
 
 async def test_what_could_not_be_written_waits(

@@ -189,16 +189,15 @@ def _append(tx: Transaction, entries: list[AuditEntry]) -> None:
 
 
 def _located(tx: Transaction, note: Note) -> Note:
-    """Say an instance's study instead, so that a study's reading is one note."""
+    """Say an instance's study instead, so that a study's reading is one note, else its object."""
+    object_id = note.object_id
     if note.instance_uid:
-        study_uid = tx.audit.study_of_instance(note.instance_uid)
-    elif note.object_id:
-        study_uid = tx.audit.study_of_object(note.object_id)
-    else:
+        object_id = tx.audit.object_of_instance(note.instance_uid)
+    if object_id is None:
         return note
-    if study_uid is None:
-        return note
-    return replace(note, study_uid=study_uid, instance_uid=None, object_id=None)
+    study_uid = tx.audit.study_of_object(object_id)
+    named = None if study_uid else object_id
+    return replace(note, study_uid=study_uid, instance_uid=None, object_id=named)
 
 
 def _last_count(tx: Transaction) -> datetime | None:
