@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 
 from sonogate.api.app import make_app
+from sonogate.api.connections import BoundedProtocol
 from sonogate.api.dependencies import ApiPorts
 from sonogate.errors import GateError
 from sonogate.settings import HttpSettings
@@ -35,6 +36,7 @@ async def serving_http(ports: ApiPorts, http: HttpSettings) -> AsyncIterator[int
     listening = listen(http)
     config = uvicorn.Config(
         make_app(ports, http),
+        http=BoundedProtocol,
         log_config=None,
         access_log=False,
         lifespan="off",
