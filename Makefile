@@ -7,9 +7,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FROM ?=
 ONCE ?=
 ENCODER ?= .run/encoder/sonovit-a
+EXPORT ?= scratch/encoder
+RANKER ?= scratch/ranker
 ULPIPS_RUN ?= .run/ulpips
 ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
+NRQ := models/zoo/nrq/1.0.0
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -81,34 +84,39 @@ fit: $(VENV)/.train ## fit the DCT manifold again from ../shared/data (training 
 	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo
 
 nrq: $(VENV)/.train ## make NRQ's entry again from ENCODER: export, ranking, fit (hours)
-	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out scratch/encoder --data ../shared/data \
-	  --precision fp32 --precision fp16
-	@$(BIN)/sonoquality train ranker --config models/recipes/ranker.toml --encoder scratch/encoder --data ../shared/data \
-	  --out scratch/ranker
-	@$(BIN)/sonoquality fit --encoder scratch/encoder --data ../shared/data --out models/zoo --recipe models/recipes/nrq.toml \
-	  --ranker scratch/ranker --precision fp16
+	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out $(EXPORT) --data ../shared/data \
+	  --precision fp32 --precision fp16 --precision int8
+	@$(BIN)/sonoquality train ranker --config models/recipes/ranker.toml --encoder $(EXPORT) --data ../shared/data \
+	  --out $(RANKER)
+	@$(BIN)/sonoquality fit --encoder $(EXPORT) --data ../shared/data --out models/zoo --recipe models/recipes/nrq.toml \
+	  --ranker $(RANKER) --precision fp16
 
 evaluate: $(VENV)/.train ## evaluate the DCT manifold; writes docs/results/baseline.md
 	@$(BIN)/sonoquality evaluate model --data ../shared/data --out docs/results
 
 encoder-speed: $(VENV)/.train ## export ENCODER (a training folder), time and weigh it and NRQ beside TinyUSFM (five minutes, quiet machine); writes docs/results
-	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out scratch/encoder --data ../shared/data \
+	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out $(EXPORT) --data ../shared/data \
 	  --precision fp32 --precision fp16 --precision int8
-	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder scratch/encoder --out docs/results
+	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder $(EXPORT) --out docs/results
 
-trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts (hours; goes on with the CSVs that are there); writes docs/results
-	@for by in model baselines; do entry=$$by; [ $$by = baselines ] || entry=models/zoo/nrq/1.0.0; \
+trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts (hours, after `make nrq`; goes on with the CSVs that are there, so move those of another entry away); writes docs/results
+	@for by in model baselines; do entry=$$by; [ $$by = baselines ] || entry=$(NRQ); \
 	  $(BIN)/sonoquality try ladders --data ../shared/data --by $$entry --per-source 8 --out $(CSV)/nrq-ladders-$$by.csv || exit 1; \
 	  $(BIN)/sonoquality try graded --data ../shared/data --by $$entry --out $(CSV)/nrq-graded-$$by.csv || exit 1; \
 	  for set in usaugment medmnistc; do $(BIN)/python models/external/make_set.py $$set --data ../shared/data \
 	    --out scratch/external --per-source 8 && $(BIN)/sonoquality try external --folder scratch/external/$$set \
 	    --by $$entry --out $(CSV)/nrq-$$set-$$by.csv || exit 1; done; done
-	@$(BIN)/sonoquality try clean --data ../shared/data --by models/zoo/nrq/1.0.0 --out $(CSV)/nrq-clean-model.csv
-	@$(BIN)/sonoquality try variations --data ../shared/data --by models/zoo/nrq/1.0.0 --per-source 8 \
-	  --out $(CSV)/nrq-variations-model.csv
-	@$(BIN)/sonoquality try boxes --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-boxes.csv
-	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --as-they-are --out $(CSV)/nrq-organs-clean.csv
-	@$(BIN)/sonoquality try organs --data ../shared/data --entry models/zoo/nrq/1.0.0 --per-source 8 --out $(CSV)/nrq-organs-ladders.csv
+	@$(BIN)/sonoquality try clean --data ../shared/data --by $(NRQ) --out $(CSV)/nrq-clean-model.csv
+	@$(BIN)/sonoquality try variations --data ../shared/data --by $(NRQ) --per-source 8 --out $(CSV)/nrq-variations-model.csv
+	@$(BIN)/sonoquality try boxes --data ../shared/data --entry $(NRQ) --per-source 8 --out $(CSV)/nrq-boxes.csv
+	@$(BIN)/sonoquality try organs --data ../shared/data --entry $(NRQ) --as-they-are --out $(CSV)/nrq-organs-clean.csv
+	@$(BIN)/sonoquality try organs --data ../shared/data --entry $(NRQ) --per-source 8 --out $(CSV)/nrq-organs-ladders.csv
+	@$(BIN)/sonoquality try refits --data ../shared/data --encoder $(EXPORT) --ranker $(RANKER) --recipe models/recipes/nrq.toml \
+	  --per-source 8 --out $(CSV)/nrq-refits.csv
+	@$(BIN)/sonoquality fit --encoder $(EXPORT) --data ../shared/data --out scratch/int8 --recipe models/recipes/nrq.toml \
+	  --ranker $(RANKER) --precision int8
+	@$(BIN)/sonoquality try ladders --data ../shared/data --by scratch/int8/$(NRQ:models/zoo/%=%) --per-source 8 \
+	  --out $(CSV)/nrq-ladders-int8.csv
 	@$(BIN)/sonoquality evaluate pages --out docs/results
 
 traces: $(VENV)/.train ## teach the net that tells spectra and M-mode, and make its entry again (half an hour)

@@ -6,18 +6,18 @@ import pytest
 
 from sonoquality import golden
 from sonoquality.model import QualityModel
-from sonoquality.zoo import default_zoo
+from sonoquality.zoo import HUMBLE, SHIPPED, default_zoo
 
-ENTRIES = ("dct-manifold", "nrq")
+ENTRIES = (HUMBLE, SHIPPED)
 
 pytestmark = pytest.mark.gpu
 
 
-@pytest.mark.parametrize("name", ENTRIES)
+@pytest.mark.parametrize("name", ENTRIES, ids=str)
 @pytest.mark.parametrize("rung", ["cuda", "tensorrt"])
-def test_a_gpu_rung_gives_the_golden_scores(rung: str, name: str, tmp_path: Path) -> None:
+def test_a_gpu_rung_gives_the_golden_scores(rung: str, name: Path, tmp_path: Path) -> None:
     """No silent fall to the CPU, and the same scores within the golden tolerance."""
-    entry = default_zoo() / name / "1.0.0"
+    entry = default_zoo() / name
     model = QualityModel.load(entry, providers=(rung,), cache=tmp_path)
 
     assert rung == model.provider

@@ -8,7 +8,7 @@ from time import process_time
 import numpy as np
 import pytest
 
-from sonoquality import golden, model
+from sonoquality import golden, model, zoo
 from sonoquality.arrays import Luma, ShapeError
 from sonoquality.golden import PHANTOMS, differences, inputs_of
 from sonoquality.metrics import manifold as manifolds
@@ -18,8 +18,8 @@ from sonoquality.model import QualityModel
 from sonoquality.preprocess import WindowSet, luma_of, windows_of, working_image
 from sonoquality.zoo import PARENT_FILE, default_zoo
 
-SHIPPED = default_zoo() / "dct-manifold" / "1.0.0"
-NRQ = default_zoo() / "nrq" / "1.0.0"
+SHIPPED = default_zoo() / zoo.HUMBLE
+NRQ = default_zoo() / zoo.SHIPPED
 Mutation = Callable[[QualityModel, pytest.MonkeyPatch], QualityModel]
 
 

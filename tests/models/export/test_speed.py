@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sonoquality.zoo import MODEL_FILE, default_zoo
+from sonoquality.zoo import HUMBLE, MODEL_FILE, SHIPPED, default_zoo
 from tests.conftest import need_extra
 
 pytestmark = pytest.mark.train
@@ -19,8 +19,8 @@ def test_all_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Round by round, size by size; the first rounds warm up and are not told."""
     monkeypatch.setattr(speed, "SIDES", {1: SIDES[1], 4: SIDES[4]})
     monkeypatch.setattr(speed, "TRIES", 1)
-    entry = default_zoo() / "dct-manifold" / "1.0.0"
-    ours = default_zoo() / "nrq" / "1.0.0"
+    entry = default_zoo() / HUMBLE
+    ours = default_zoo() / SHIPPED
     rows = list(speed.measure({("a", "fp32"): entry / MODEL_FILE, ("b", SHIPS): ours}, 2, 1))
     keys = [(row.repeat, row.windows, row.network, row.precision) for row in rows]
     turn = [("a", "fp32"), ("b", SHIPS), ("b", WHOLE)]
@@ -40,7 +40,7 @@ def test_an_entry_is_weighed_whole_beside_a_process_without_one(
         return 1.0
 
     monkeypatch.setattr(speed, "footprint", footprint)
-    entry = default_zoo() / "nrq" / "1.0.0"
+    entry = default_zoo() / SHIPPED
     rows = list(speed.weigh({("nrq", SHIPS): entry}, (1, 2)))
 
     assert [(None, 9, 1), (entry, 9, 1), (None, 9, 2), (entry, 9, 2)] == asked

@@ -10,10 +10,10 @@ from sonoquality.model import QualityModel
 from sonoquality.preprocess import scan_mask
 from sonoquality.training.data import Row
 from sonoquality.trials import known_organ, pictures, table
-from sonoquality.zoo import default_zoo
+from sonoquality.zoo import SHIPPED, default_zoo
 from tests.models.phantoms import SCANS, tissue
 
-ENTRY = default_zoo() / "nrq" / "1.0.0"
+ENTRY = default_zoo() / SHIPPED
 
 
 @pytest.fixture(scope="module")

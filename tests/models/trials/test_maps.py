@@ -6,7 +6,7 @@ import pytest
 from sonoquality.model import QualityModel
 from sonoquality.trials import maps
 from sonoquality.trials.maps import Subject
-from sonoquality.zoo import default_zoo
+from sonoquality.zoo import SHIPPED, default_zoo
 from tests.models.phantoms import SCANS, tissue
 
 
@@ -20,7 +20,7 @@ def subject() -> Subject:
 def test_every_fault_has_its_row(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four cells wide, after the picture as it is; area, heat and box have their colours."""
     monkeypatch.setattr(maps, "FAULTS", ("CON", "REV"))
-    model = QualityModel.load(default_zoo() / "nrq" / "1.0.0", ("cpu",))
+    model = QualityModel.load(default_zoo() / SHIPPED, ("cpu",))
     sheet = maps.sheet([subject], model, lambda *_: None)
     cell = round(maps.WIDTH_PX * subject.luma.shape[0] / subject.luma.shape[1])
     step = cell + maps.TITLE_PX + maps.GAP_PX

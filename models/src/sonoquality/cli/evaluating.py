@@ -8,11 +8,11 @@ import typer
 from rich.progress import Progress, track
 
 from sonoquality.cli.encoders import load_encode, load_weights, room
-from sonoquality.cli.options import HUMBLE, SHIPPED, Bars, Data, Entry, Out
+from sonoquality.cli.options import Bars, Data, Entry, Out
 from sonoquality.exported import read_record
 from sonoquality.results import encoder_speed, nrq_ablations, pages, paper_parity, ulpips_choice
 from sonoquality.results import restoration as restorations
-from sonoquality.zoo import default_zoo
+from sonoquality.zoo import HUMBLE, SHIPPED, default_zoo
 
 app = typer.Typer(no_args_is_help=True, help="Measure models; each writes a page of docs/results.")
 

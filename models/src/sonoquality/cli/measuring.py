@@ -13,7 +13,7 @@ from PIL import Image
 
 from sonoquality.arrays import Floats, Luma
 from sonoquality.cli.encoders import load_encode, load_weights, room
-from sonoquality.cli.options import SHIPPED, Entry
+from sonoquality.cli.options import Entry
 from sonoquality.errors import ManifoldError, SizesDifferError
 from sonoquality.images import KINDS, read_luma
 from sonoquality.metrics import nrq_paper, ulpips_paper
@@ -21,7 +21,7 @@ from sonoquality.metrics.organ_model import OrganModel, load_organ_model
 from sonoquality.model import QualityModel
 from sonoquality.pooling import worst_box
 from sonoquality.preprocess import scan_mask, working_image
-from sonoquality.zoo import default_zoo
+from sonoquality.zoo import SHIPPED, default_zoo
 
 WHITE = 255.0
 

@@ -6,10 +6,6 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TaskID
 
-SHIPPED = Path("nrq") / "1.0.0"
-HUMBLE = Path("dct-manifold") / "1.0.0"
-"""The baseline without weights; stays selectable."""
-
 Data = Annotated[Path, typer.Option(help="Folder with INDEX.csv and the images.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to: the zoo, or that of the results.")]
 Entry = Annotated[Path | None, typer.Option(help="Zoo entry; the shipped one by default.")]

@@ -7,11 +7,11 @@ import numpy as np
 import typer
 from PIL import Image
 
-from sonoquality.cli.options import SHIPPED, Entry
+from sonoquality.cli.options import Entry
 from sonoquality.golden import differences
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import luma_of, scan_mask
-from sonoquality.zoo import default_zoo
+from sonoquality.zoo import SHIPPED, default_zoo
 
 
 def score(

@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress
 
 from sonoquality.cli.encoders import room
-from sonoquality.cli.options import SHIPPED, Bars, Data, Entry
+from sonoquality.cli.options import Bars, Data, Entry
 from sonoquality.evaluation import LEDGER, note
 from sonoquality.images import KINDS, read_luma
 from sonoquality.model import QualityModel
@@ -17,7 +17,7 @@ from sonoquality.training.data import read_index
 from sonoquality.training.experts import read_recipe
 from sonoquality.training.rankings import Rankings
 from sonoquality.trials import boxes, judges, known_organ, maps, pictures, table
-from sonoquality.zoo import default_zoo
+from sonoquality.zoo import SHIPPED, default_zoo
 
 app = typer.Typer(no_args_is_help=True, help="Let judges score spoiled pictures; keeps a table.")
 
