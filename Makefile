@@ -72,13 +72,14 @@ doctor: $(VENV)/.run ## say in plain words what is wrong with this machine
 bench: $(VENV)/.test ## measure latency, rate and idle cost beside their baselines (about ten minutes)
 	@$(BIN)/python -m loadtests.bench $(BENCH)
 
-kill-test: $(VENV)/.test ## 200 SIGKILLs during pushes; nothing acknowledged may be lost
-	@SONOGATE_KILLS=200 SONOGATE_FORWARD_KILLS=50 $(BIN)/python -m pytest -s --timeout 3000 \
-	  tests/acceptance/test_kill.py tests/acceptance/test_kill_forward.py
+kill-test: $(VENV)/.test ## 200 SIGKILLs while four carts push, 20 while results are made; nothing acknowledged may be lost
+	@SONOGATE_KILLS=200 SONOGATE_RESULT_KILLS=20 $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 \
+	  tests/acceptance/test_kill.py tests/acceptance/test_kill_results.py
 
-power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at many cut points
-	@SONOGATE_POWER_CUTS=200 $(BIN)/python -m pytest -s --timeout 3000 \
-	  tests/acceptance/test_power_cut.py tests/acceptance/test_power_cut_forward.py
+power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at over 500 cut points; each of our fsyncs forgotten must be noticed
+	@SONOGATE_POWER_CUTS=200 SONOGATE_OUTBOX_CUTS=100 $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 \
+	  -m 'not gpu and not train' tests/acceptance/test_power_cut.py \
+	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py
 
 fit: $(VENV)/.train ## fit the DCT manifold again from ../shared/data (training split)
 	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo

@@ -1,5 +1,6 @@
 """Start and kill a real `sonogate serve` process."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,12 +10,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 START_SECONDS = 60.0
+ROLES = {
+    b"sonogate.worker": "scoring worker",
+    b"sonogate.decompressor": "decompressor",
+    b"sonogate.act.results.scribe": "scribe",
+}
+"""How the command line of a child tells what it does."""
 
 
 def free_port() -> int:
@@ -24,6 +31,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def role_of(command_line: bytes) -> str:
+    """Return what a child of the gate does."""
+    return next((role for mark, role in ROLES.items() if mark in command_line), "other child")
+
+
 @dataclass
 class Served:
     """A gate in its own process, restartable on the same ports and folder."""
@@ -31,6 +43,7 @@ class Served:
     folder: Path
     extra_toml: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    launcher: tuple[str, ...] = ("-m", "sonogate")  #: what Python runs
     dicom_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -56,7 +69,7 @@ class Served:
         log = (self.folder / "gate.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "sonogate", "serve", "--config", str(self.write_config())],
+                [sys.executable, *self.launcher, "serve", "--config", str(self.write_config())],
                 env=os.environ | dict(self.environment),
                 stdout=log,
                 stderr=log,
@@ -89,13 +102,13 @@ class Served:
             return json.load(answer)
 
     def worker_ids(self) -> list[int]:
-        """Return the process ids of the gate's scoring workers."""
+        """Return the process ids of the gate's children: its scoring workers, mostly."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        try:
-            return [int(pid) for pid in children.read_text().split()]
-        except OSError:
-            return []
+        found = []
+        for children in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += [int(pid) for pid in children.read_text().split()]
+        return sorted(found)
 
     def kill(self) -> None:
         """SIGKILL the gate."""
@@ -103,10 +116,17 @@ class Served:
         self.process.kill()
         self.process.wait()
 
-    def kill_a_worker(self) -> None:
-        """SIGKILL one scoring worker."""
-        for pid in self.worker_ids()[:1]:
+    def kill_a_child(self, choose: Callable[[list[int]], int]) -> str:
+        """SIGKILL one of the gate's children; return what it was, "" if there was none."""
+        pids = self.worker_ids()
+        if not pids:
+            return ""
+        pid = choose(pids)
+        with contextlib.suppress(OSError):
+            role = role_of(Path(f"/proc/{pid}/cmdline").read_bytes())
             os.kill(pid, signal.SIGKILL)
+            return role
+        return ""
 
     def stop(self) -> None:
         """Ask the gate to stop, as a service manager does."""

@@ -4,11 +4,9 @@ The archive is a folder on the same recorded disk: what a row says is there must
 """
 
 import os
-import shutil
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -18,9 +16,16 @@ from pydicom import dcmread
 from sonogate.settings import DestinationSettings
 from sonogate.testing import make_instance
 from tests.acceptance.cart import Cart
-from tests.acceptance.power_cut.disk import Disk, Entry, Folder, read_record
+from tests.acceptance.power_cut.disk import Entry, read_record
+from tests.acceptance.power_cut.recording import (
+    RECORD,
+    acknowledged,
+    cut_points,
+    cutting,
+    recorded,
+)
+from tests.acceptance.power_cut.syncs import SYNCS, Sync, Whim, label, without
 from tests.acceptance.serving import Served
-from tests.acceptance.test_power_cut import HERE, Whim, acknowledged, cut_points, forgets
 from tests.integration.forwarding import station
 
 N_OBJECTS = 30
@@ -36,23 +41,13 @@ def record(
 ) -> tuple[Path, list[Entry]]:
     """Push objects to a gate that passes them on, every disk call of it recorded."""
     folder = tmp_path_factory.mktemp("power-cut-forward")
-    library, source = folder / "recorder.so", HERE / "power_cut" / "recorder.c"
-    subprocess.run(
-        [need_tool("gcc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True
-    )
-    served = Served(
+    served = recorded(
+        need_tool("gcc"),
         folder,
-        extra_toml=(
-            '[[forward.destinations]]\nname = "files"\nkind = "folder"\n'
-            f'folder = "{folder / "data" / ARCHIVE}"\n'
-        ),
-        environment={
-            "LD_PRELOAD": str(library),
-            "POWER_CUT_ROOT": str(folder / "data"),
-            "POWER_CUT_LOG": str(folder / "record"),
-        },
+        '[[forward.destinations]]\nname = "files"\nkind = "folder"\n'
+        f'folder = "{folder / "data" / ARCHIVE}"\n',
     )
-    (served.data_dir / ARCHIVE).mkdir(parents=True)
+    (served.data_dir / ARCHIVE).mkdir()
     served.start()
     try:
         exam = (make_instance(seed=seed, height=64, width=64) for seed in range(N_OBJECTS))
@@ -60,7 +55,7 @@ def record(
         wait_until_passed_on(served)
     finally:
         served.stop()
-    return served.data_dir, read_record(folder / "record")
+    return served.data_dir, read_record(folder / RECORD)
 
 
 def wait_until_passed_on(served: Served) -> None:
@@ -95,20 +90,13 @@ def files_below(folder: Path) -> list[Path]:
 
 
 async def faults(
-    data_dir: Path, entries: list[Entry], cuts: list[int], scratch: Path, whim: Whim
+    record: tuple[Path, list[Entry]], cuts: Sequence[int], scratch: Path, whim: Whim
 ) -> list[str]:
     """Cut the power at these points until the archive is wrong afterwards; return how."""
+    data_dir, entries = record
     acks = acknowledged(entries)
-    disk, done = Disk(data_dir), 0
-    disk.tree.now[ARCHIVE] = disk.tree.synced[ARCHIVE] = Folder()
-    for cut in cuts:
-        for entry in entries[done:cut]:
-            if not forgets(disk, entry, whim.forgotten):
-                disk.apply(entry)
-        done = cut
-        disk.rebuild(scratch / "rebuilt" / "data", whim.early)
-        found = await archived_on(scratch / "rebuilt")
-        shutil.rmtree(scratch / "rebuilt")
+    for cut in cutting(data_dir, entries, cuts, scratch / "data", whim=whim, given=[ARCHIVE]):
+        found = await archived_on(scratch)
         wrong = [uid for index, uid in acks if index < cut and found[uid] != 1]
         wrong += [f"{n} of {uid}" for uid, n in found.items() if n > 1 or uid.startswith("torn")]
         if wrong:
@@ -126,24 +114,27 @@ async def test_a_power_cut_leaves_one_whole_file_of_each(
     record: tuple[Path, list[Entry]], tmp_path: Path
 ) -> None:
     """At every cut point: what was acknowledged is in the archive once, after the next start."""
-    data_dir, entries = record
+    entries = record[1]
     n_cuts = int(os.environ.get("SONOGATE_POWER_CUTS", "8"))
     cuts = cuts_while_passing_on(entries, n_cuts)
 
     assert N_OBJECTS == len(acknowledged(entries))
-    assert [] == await faults(data_dir, entries, cuts, tmp_path, Whim())
+    assert [] == await faults(record, cuts, tmp_path, Whim())
     print(f"{len(cuts)} cut points, one whole file of each")  # noqa: T201 - a measurement
 
 
-@pytest.mark.parametrize(
-    "forgotten", ["archive/*.part", "archive/*/", "spool/segments/*[!/]"],
-    ids=["a file", "its folder", "a segment"],
-)  # fmt: skip
-async def test_a_forgotten_fsync_is_noticed(
-    record: tuple[Path, list[Entry]], tmp_path: Path, forgotten: str
-) -> None:
-    """The same proof fails when one kind of sync is swallowed."""
-    data_dir, entries = record
-    cuts = [*cuts_while_passing_on(entries, 6), len(entries)]
+SHOWN = [
+    pytest.param(sync, id=label(sync), marks=[] if sync.is_quick else [pytest.mark.proof])
+    for sync in SYNCS
+    if sync.shown_by == "forward"
+]
 
-    assert await faults(data_dir, entries, cuts, tmp_path, Whim(forgotten=forgotten))
+
+@pytest.mark.parametrize("sync", SHOWN)
+async def test_a_forgotten_fsync_is_noticed(
+    record: tuple[Path, list[Entry]], tmp_path: Path, sync: Sync
+) -> None:
+    """The same proof fails when the syncs of one place in the code are swallowed."""
+    cuts = [*cuts_while_passing_on(record[1], 6), len(record[1])]
+
+    assert await faults(record, cuts, tmp_path, without(sync))

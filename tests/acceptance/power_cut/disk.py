@@ -7,7 +7,7 @@ also write early what nobody synced: files can be named whose bytes survive as t
 
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,6 +23,7 @@ class Entry:
     fd: int
     at: int
     body: bytes
+    end: int = 0  #: of the entry in the record, in bytes: a clock
 
 
 def read_record(path: Path) -> list[Entry]:
@@ -34,8 +35,9 @@ def read_record(path: Path) -> list[Entry]:
         position += HEAD.size
         if position + length > len(data):
             break
-        entries.append(Entry(chr(op), fd, at, data[position : position + length]))
-        position += length
+        end = position + length
+        entries.append(Entry(chr(op), fd, at, data[position:end], end))
+        position = end
     return entries
 
 
@@ -199,7 +201,7 @@ def write_synced(folder: Folder, target: Path, early: str, path: str = "") -> No
             write_synced(node, target / name, early, f"{path}{name}/")
 
 
-def answers(entries: list[Entry]) -> Iterator[tuple[int, bytes]]:
+def answers(entries: Sequence[Entry]) -> Iterator[tuple[int, bytes]]:
     """Yield (index, PDU bytes) of every answer that was sent on a DICOM association."""
     for index, entry in enumerate(entries):
         if entry.op == "S":

@@ -2,7 +2,8 @@
  *
  * Preloaded into the gate. A write is noted before it happens, an fsync after it returned, an answer before it is
  * sent: so "noted before the cut" means "durable before the cut" for an fsync and "may have reached the cart" for an
- * answer. POWER_CUT_ROOT is the watched folder, POWER_CUT_LOG the record. */
+ * answer. POWER_CUT_ROOT is the watched folder, POWER_CUT_LOG the record. A sync is noted with the place in the code
+ * that asked for it, if that thread has said so before (power_cut_place). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 static char watched[MAX_FD];
 static int record_fd = -1;
 static char root[4096];
+static __thread char place[256];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct __attribute__((packed)) head { uint8_t op; int32_t fd; int64_t at; uint32_t length; };
@@ -86,8 +88,13 @@ off64_t lseek64(int fd, off64_t at, int whence) {
 int ftruncate(int fd, off_t n) { REAL(ftruncate); if (is_watched(fd)) note('T', fd, n, 0, 0); return real(fd, n); }
 int ftruncate64(int fd, off64_t n) { REAL(ftruncate64); if (is_watched(fd)) note('T', fd, n, 0, 0); return real(fd, n); }
 
-int fsync(int fd) { REAL(fsync); int r = real(fd); if (!r && is_watched(fd)) note('F', fd, 0, 0, 0); return r; }
-int fdatasync(int fd) { REAL(fdatasync); int r = real(fd); if (!r && is_watched(fd)) note('F', fd, 0, 0, 0); return r; }
+void power_cut_place(const char *name) { strncpy(place, name, sizeof place - 1); }
+
+#define SYNC(name) \
+  int name(int fd) { \
+    REAL(name); int r = real(fd); if (!r && is_watched(fd)) note('F', fd, 0, place, strlen(place)); return r; }
+SYNC(fsync)
+SYNC(fdatasync)
 
 static void two(char op, const char *from, const char *to) {
   char both[8192]; size_t a = strlen(from), b = strlen(to);
