@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sonogate.domain.verdict import Finding, FindingRegion
+from sonogate.domain.verdict import Doubt, Finding, FindingRegion
 from tests.browser.looks import look
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ UNSCORABLE: dict[str, Any] = {"status": "unscorable", "reason": "No installed co
 NOT_APPLICABLE: dict[str, Any] = {"status": "not_applicable", "reason": "A report page."}
 
 MakeGate = Callable[..., "PageGate"]
+SHOWN_TEXT = "document.body.innerText"
 KIND = "document.querySelector('.stage')?.dataset.kind"
 LIVE = "document.body.className === 'live'"
 
@@ -135,6 +136,58 @@ def test_what_has_no_quality_never_looks_high(make_gate: MakeGate, browser: Brow
         look(browser, kind)
 
     assert 3 == len(set(colours.values())), colours
+
+
+DOUBTFUL: dict[str, Any] = LOW | {
+    "reason": "This may be an M-mode trace.",
+    "action": "Look yourself: a trace needs no new image",
+    "uncertain": True,
+    "doubt": Doubt(code="m_mode", reason=LOW["reason"], action=LOW["action"]),
+}
+TAKE_AGAIN = "Take it again"
+
+
+def test_a_low_that_may_be_a_trace_is_asked_about(make_gate: MakeGate, browser: Browser) -> None:
+    """Nothing asks for a new image before somebody said what it is; one tap says so, one undoes."""
+    gate = make_gate()
+    uid = gate.arrive(**DOUBTFUL)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    text = browser.wait_for(f"{LIVE} && {has('What is image 1?')} && document.body.innerText")
+    look(browser, "doubtful")
+    for words in (
+        "LOW?",
+        "Trace or image?",
+        "Look yourself",
+        "Not ready: 1 may be a trace",
+        DOUBTFUL["reason"],
+    ):
+        assert words in text
+    for words in (TAKE_AGAIN, "to re-acquire", "Still to", "/100"):
+        assert words not in text
+    assert "doubtful" == browser.evaluate(KIND)
+
+    browser.click("[data-key=is-not_applicable]")
+    browser.wait_for(f"{KIND} === 'not_applicable' && {has('Ready to close')}")
+    text = browser.wait_for(
+        "!!document.querySelector('[data-key=undo]') && document.body.innerText"
+    )
+    look(browser, "doubtful-trace")
+    assert "NOT JUDGED" in text
+    for words in (TAKE_AGAIN, "Look yourself", "/100", "What is image"):
+        assert words not in text
+    verdict = gate.do(gate.studies.instance(uid))
+    assert ("not_applicable", "It is a trace") == (verdict.counts_as, verdict.reason)
+
+    browser.click("[data-key=undo]")
+    browser.wait_for(f"{KIND} === 'doubtful'")
+    browser.click("[data-key=is-low]")
+    text = browser.wait_for(f"{KIND} === 'low' && {has('1 image to re-acquire')} && {SHOWN_TEXT}")
+    look(browser, "doubtful-image")
+    for words in ("LOW", TAKE_AGAIN, LOW["reason"], LOW["action"]):
+        assert words in text
+    for words in ("Look yourself", "may be a", "not sure"):
+        assert words not in text
+    assert not browser.logs
 
 
 def test_an_override_takes_two_taps_and_can_be_undone(

@@ -18,7 +18,7 @@ from sonogate.api.app import make_app
 from sonogate.api.dependencies import ApiPorts, PictureKind
 from sonogate.domain.instance import MediaType
 from sonogate.domain.study import Study, StudyInstance, StudyStatus, StudySummary
-from sonogate.domain.verdict import Band, Override, Status, Verdict
+from sonogate.domain.verdict import Band, Override, Ruling, Status, Verdict
 from sonogate.errors import StudyStateError, UnknownInstanceError, UnknownStudyError
 from sonogate.observe.health import Check, Readiness
 from sonogate.observe.metrics import Metrics
@@ -138,7 +138,7 @@ class FakeStudies:
         self.studies[study_uid] = (await self.get(study_uid)).model_copy(update=changes)
         return self.studies[study_uid]
 
-    async def override(self, uid: str, band: Band, reason: str, by: str) -> Verdict:
+    async def override(self, uid: str, band: Ruling, reason: str, by: str) -> Verdict:
         """Put a person's word over the machine's."""
         override = Override(band=band, reason=reason, by=by, at=NOW)
         self.verdicts[uid] = (await self.instance(uid)).model_copy(update={"override": override})

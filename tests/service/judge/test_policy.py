@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sonogate.domain.instance import Header
 from sonogate.domain.job import Outcome
-from sonogate.domain.verdict import Band, Status
+from sonogate.domain.verdict import Band, Doubt, Status
 from sonogate.judge.findings import notes
 from sonogate.judge.policy import Policy
 from sonogate.settings import JudgeSettings
@@ -43,6 +43,8 @@ def test_a_picture_that_may_be_no_tissue_is_graded_and_uncertain(
     assert verdict.action is not None
     assert "Look yourself" in verdict.action
     assert ["too_dark"] == [finding.code for finding in notes(verdict)]
+    plain = judge(answer)
+    assert verdict.doubt == Doubt(code=doubt, reason=plain.reason, action=plain.action)
 
 
 def threshold(

@@ -10,7 +10,7 @@ import pytest
 from sonogate.domain.identity import AETitle, SOPInstanceUID, StudyUID, new_object_id
 from sonogate.domain.instance import Header, MediaType, Provenance, ReceivedInstance, Transport
 from sonogate.domain.job import Examination, Outcome
-from sonogate.domain.verdict import Band, Status, Verdict
+from sonogate.domain.verdict import Band, Doubt, Status, Verdict
 from sonogate.settings import TrackSettings
 from sonogate.store.database import Database
 from sonogate.store.records import ClaimedObject, DeliveryTarget, DeliveryTargets
@@ -101,6 +101,7 @@ class Clinic:
         calipers: bool = False,
         acquired_at: datetime | None = None,
         exam_type: str | None = None,
+        doubt: Doubt | None = None,
     ) -> Recorded:
         """Record a verdict for one object, as the pipeline does."""
         header = Header(
@@ -128,6 +129,9 @@ class Clinic:
             study_instance_uid=study,
             status=status,
             band=band if graded else None,
+            reason="It may be a trace" if doubt else None,
+            uncertain=doubt is not None,
+            doubt=doubt,
             quality={Band.HIGH: 90.0, Band.MEDIUM: 60.0, Band.LOW: 20.0}[band or Band.LOW]
             if graded
             else None,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from sonogate.domain.instance import Kept, ReceivedInstance
-from sonogate.domain.verdict import Band, Status
+from sonogate.domain.verdict import Band, Ruling, Status
 from sonogate.store.forward_records import (
     Destination,
     Destinations,
@@ -94,9 +94,9 @@ async def test_a_re_acquisition_lets_the_earlier_low_go(clinic: Clinic) -> None:
     assert (ForwardState.OWED, Release.SUPERSEDED) == (found.state, found.release)
 
 
-@pytest.mark.parametrize("band", Band)
-async def test_a_person_s_word_lets_it_go(clinic: Clinic, band: Band) -> None:
-    """Whatever band the person gives: the image was looked at and decided on."""
+@pytest.mark.parametrize("band", Ruling)
+async def test_a_person_s_word_lets_it_go(clinic: Clinic, band: Ruling) -> None:
+    """Whatever the person says: the image was looked at and decided on."""
     low = await hold(clinic)
     await clinic.judge(low, Band.LOW)
     await clinic.studies.override(low.sop_instance_uid or "", band, "seen", "RS")

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ClauseElement, event
 from sqlalchemy.dialects import postgresql
 
-from sonogate.domain.verdict import Band
+from sonogate.domain.verdict import Band, Ruling
 from sonogate.track.retention import expired
 
 Clinic = Any  # the fixture of conftest.py
@@ -21,7 +21,7 @@ async def use_everything(clinic: Clinic) -> None:
     await clinic.studies.answer(STUDY, 3, 1, replaces=False, by="RN")
     await clinic.receive("1.9", content="a")
     await clinic.receive("1.9", content="b")
-    await clinic.studies.override(low.verdict.sop_instance_uid, Band.HIGH, "seen", "RN")
+    await clinic.studies.override(low.verdict.sop_instance_uid, Ruling.HIGH, "seen", "RN")
     await clinic.studies.revoke_override(low.verdict.sop_instance_uid, "RN")
     await clinic.database.write(lambda tx: tx.objects.claim("gate", clinic.now, 60, 2))
     await clinic.database.write(lambda tx: tx.objects.release_all_of_other_owners("new"))

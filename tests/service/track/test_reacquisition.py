@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sonogate.domain.verdict import Band
+from sonogate.domain.verdict import Band, Ruling
 from sonogate.errors import StudyStateError
 from sonogate.track.reacquisition import CLEAR_FROM
 from sonogate.track.similarity import is_twin, similarities
@@ -205,7 +205,7 @@ async def test_an_overridden_re_acquisition_no_longer_clears(clinic: Clinic) -> 
     low = await clinic.send(Band.LOW, view="LIVER")
     good = await clinic.send(Band.HIGH, view="LIVER")
     uid = good.verdict.sop_instance_uid
-    verdict = await clinic.studies.override(uid, Band.LOW, "wrong plane", "RN")
+    verdict = await clinic.studies.override(uid, Ruling.LOW, "wrong plane", "RN")
     assert (None, [1, 2]) == (verdict.supersedes, (await clinic.studies.get(STUDY)).reacquire)
     assert (await clinic.studies.instance(low.verdict.sop_instance_uid)).superseded_by is None
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sonogate.domain.study import StudyStatus
-from sonogate.domain.verdict import Band, Status
+from sonogate.domain.verdict import Band, Ruling, Status
 from sonogate.errors import StudyStateError, UnknownInstanceError, UnknownStudyError
 
 Clinic = Any  # the fixture of conftest.py, which no test may import
@@ -96,7 +96,7 @@ async def test_a_low_blocks_until_a_person_says_otherwise(clinic: Clinic) -> Non
     uid = (await clinic.send(Band.LOW)).verdict.sop_instance_uid
     assert [1] == (await clinic.studies.get(STUDY)).reacquire
 
-    verdict = await clinic.studies.override(uid, Band.MEDIUM, "tall patient", "RN")
+    verdict = await clinic.studies.override(uid, Ruling.MEDIUM, "tall patient", "RN")
     study = await clinic.studies.get(STUDY)
     assert (Band.LOW, Band.MEDIUM, "RN") == (
         verdict.band,
@@ -113,7 +113,7 @@ async def test_a_low_blocks_until_a_person_says_otherwise(clinic: Clinic) -> Non
 async def test_overrides_are_audited_and_never_removed(clinic: Clinic) -> None:
     """Who said what and when stays readable after it was taken back."""
     uid = (await clinic.send(Band.LOW)).verdict.sop_instance_uid
-    await clinic.studies.override(uid, Band.HIGH, "fine for biometry", "RN")
+    await clinic.studies.override(uid, Ruling.HIGH, "fine for biometry", "RN")
     await clinic.studies.revoke_override(uid, "MD")
     entries = await clinic.database.read(lambda tx: tx.audit.all())
 
@@ -127,7 +127,7 @@ async def test_an_unscorable_object_blocks_until_a_person_looked(clinic: Clinic)
     study = await clinic.studies.get(STUDY)
     assert (False, [1], 1) == (study.ready_to_close, study.unscored, study.unscorable)
 
-    await clinic.studies.override(uid, Band.HIGH, "seen on the cart", "RN")
+    await clinic.studies.override(uid, Ruling.HIGH, "seen on the cart", "RN")
     study = await clinic.studies.get(STUDY)
     assert (True, [], 1) == (study.ready_to_close, study.unscored, study.high)
 
@@ -208,7 +208,7 @@ async def test_what_is_not_there_is_said_to_be_unknown(clinic: Clinic) -> None:
         await clinic.studies.close("9.9.9", "RN")
     received = await clinic.receive()
     with pytest.raises(StudyStateError):
-        await clinic.studies.override(received.sop_instance_uid, Band.HIGH, "why not", "RN")
+        await clinic.studies.override(received.sop_instance_uid, Ruling.HIGH, "why not", "RN")
 
 
 async def test_hostile_text_is_only_text(clinic: Clinic) -> None:
@@ -216,7 +216,7 @@ async def test_hostile_text_is_only_text(clinic: Clinic) -> None:
     hostile = "1.2'); DROP TABLE objects;--"
     received = await clinic.receive(hostile, ae="'; DELETE --")
     await clinic.judge(received, Band.LOW, study=hostile, view="' OR 1=1")
-    await clinic.studies.override(hostile, Band.HIGH, "'; DROP TABLE audit;--", "x' OR '1'='1")
+    await clinic.studies.override(hostile, Ruling.HIGH, "'; DROP TABLE audit;--", "x' OR '1'='1")
 
     assert 1 == (await clinic.studies.get(hostile)).high
     with pytest.raises(UnknownInstanceError):

@@ -2,7 +2,7 @@
 
 from sonogate.api.dependencies import ApiPorts
 from sonogate.domain.study import Study, StudyStatus
-from sonogate.domain.verdict import Band, Verdict
+from sonogate.domain.verdict import Verdict
 
 
 def tell(ports: ApiPorts) -> None:
@@ -11,15 +11,13 @@ def tell(ports: ApiPorts) -> None:
     ports.on_change()
 
 
-def _word(band: Band | None) -> str:
-    return band.value if band else "none"
+def _word(verdict: Verdict) -> str:
+    return verdict.effective_band.value if verdict.effective_band else "none"
 
 
 def count_override(ports: ApiPorts, before: Verdict, after: Verdict) -> None:
     """Count an override by what counted before and what counts now."""
-    ports.metrics.overrides.labels(
-        from_band=_word(before.effective_band), to_band=_word(after.effective_band)
-    ).inc()
+    ports.metrics.overrides.labels(from_band=_word(before), to_band=_word(after)).inc()
 
 
 def count_close(ports: ApiPorts, before: StudyStatus, study: Study) -> None:

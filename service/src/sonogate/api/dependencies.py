@@ -17,7 +17,7 @@ from sonogate.act.audit.trail import Note
 from sonogate.domain.forwarding import DestinationReport, StudyForwards
 from sonogate.domain.instance import MediaType
 from sonogate.domain.study import Study, StudyStatus, StudySummary
-from sonogate.domain.verdict import Band, Verdict
+from sonogate.domain.verdict import Ruling, Verdict
 from sonogate.errors import UnknownDestinationError, UnknownInstanceError
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
@@ -63,7 +63,7 @@ class StudyBook(Protocol):
         """Close a study."""
         ...
 
-    async def override(self, uid: str, band: Band, reason: str, by: str) -> Verdict:
+    async def override(self, uid: str, band: Ruling, reason: str, by: str) -> Verdict:
         """Put a person's word over the machine's."""
         ...
 

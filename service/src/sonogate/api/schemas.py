@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from sonogate.domain.verdict import Band, Verdict
+from sonogate.domain.verdict import Ruling, Verdict
 
 UidPath = Annotated[
     str,
@@ -57,7 +57,9 @@ class FindingAction(_Body):
 class OverrideRequest(_Body):
     """A person's word over the machine's."""
 
-    band: Band
+    band: Ruling = Field(
+        description="What it counts as; not_applicable: a trace, say, with no tissue to grade."
+    )
     reason: Reason
     by: Person = CALLER
 

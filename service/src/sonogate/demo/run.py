@@ -195,7 +195,7 @@ async def _until_judged(
 
 def _sum_up(board: Board, found: Found, console: Console) -> None:
     words = Counter(
-        str(row.verdict.effective_band or row.verdict.status).replace("_", " ")
+        str(row.verdict.counts_as).replace("_", " ")
         for row in board.rows
         if row.verdict and row.is_judged
     )

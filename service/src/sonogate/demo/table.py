@@ -122,11 +122,11 @@ def _word(row: Row) -> Text:
     verdict = row.verdict
     if verdict is None or verdict.status is Status.PENDING:
         return Text("…" if row.sent else "", style="dim")
-    band = verdict.effective_band
-    if band is None:
-        return Text(verdict.status.replace("_", " "), style=STYLES[verdict.status])
+    band = verdict.counts_as
+    if isinstance(band, Status):
+        return Text(band.replace("_", " "), style=STYLES[band])
     quality = "" if verdict.quality is None else f" {verdict.quality:3.0f}"
-    doubt = "?" if verdict.uncertain else ""
+    doubt = "?" if verdict.uncertain and not verdict.override else ""
     return Text(f"● {band.value}{quality}{doubt}", style=STYLES[band])
 
 

@@ -107,6 +107,7 @@ class StudySummary(_Frozen):
     unscorable: int
     pending: int  #: received or still unread from this sender, without a verdict
     reacquire: list[int]  #: numbers of instances that still need re-acquiring
+    doubtful: list[int] = []  #: numbers of lows that may be no image: a person says what they are
     unscored: list[int]
     performed: Performed | None = None  #: none: the cart said nothing of this study
 

@@ -19,6 +19,15 @@ class Band(StrEnum):
     LOW = "low"
 
 
+class Ruling(StrEnum):
+    """What a person may say that an image counts as: a band, or nothing to grade."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    NOT_APPLICABLE = "not_applicable"
+
+
 class Status(StrEnum):
     """Whether there is a quality, and if not, why."""
 
@@ -71,10 +80,22 @@ class Model(_Frozen):
 class Override(_Frozen):
     """A person's word over the machine's."""
 
-    band: Band
+    band: Ruling
     reason: str
     by: str
     at: datetime
+
+
+class Doubt(_Frozen):
+    """That a graded picture may be no image of tissue at all.
+
+    While nobody has said what it is, the verdict's reason and action speak of the doubt; those here
+    hold once a person says that it is an image.
+    """
+
+    code: str  #: what it may be: "spectral_doppler" | "m_mode"
+    reason: str | None = None
+    action: str | None = None
 
 
 class Seconds(_Frozen):
@@ -101,6 +122,7 @@ class Verdict(_Frozen):
         None  #: one plain sentence: why not applicable or unscorable, or the worst finding
     )
     uncertain: bool = False
+    doubt: Doubt | None = None
     supersedes: str | None = None  #: SOP instance UID of the earlier low that this one clears
     superseded_by: str | None = None
     override: Override | None = None
@@ -120,4 +142,40 @@ class Verdict(_Frozen):
     @property
     def effective_band(self) -> Band | None:
         """The band that counts: a person's override if there is one."""
-        return self.override.band if self.override else self.band
+        if self.override is None:
+            return self.band
+        ruling = self.override.band
+        return None if ruling is Ruling.NOT_APPLICABLE else Band(ruling)
+
+    @property
+    def counts_as(self) -> Band | Status:
+        """The band that counts; where there is none, why not."""
+        if self.override is not None and self.override.band is Ruling.NOT_APPLICABLE:
+            return Status.NOT_APPLICABLE
+        return self.effective_band or self.status
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it may be no image at all, and nobody has said what it is."""
+        return self.doubt is not None and self.override is None
+
+    def told(
+        self,
+        override: Override | None,
+        supersedes: str | None = None,
+        superseded_by: str | None = None,
+    ) -> "Verdict":
+        """Return the verdict as judged with what a person and its study's images add.
+
+        A person's word settles a doubt; an image that is not to be graded is told by that word.
+        """
+        added: dict[str, object] = {
+            "override": override,
+            "supersedes": supersedes,
+            "superseded_by": superseded_by,
+        }
+        if override is not None and override.band is Ruling.NOT_APPLICABLE:
+            added |= {"reason": override.reason, "action": None}
+        elif override is not None and self.doubt is not None:
+            added |= {"reason": self.doubt.reason, "action": self.doubt.action}
+        return self.model_copy(update=added)

@@ -77,16 +77,19 @@ def notes(verdict: Verdict) -> list[Finding]:
     return verdict.findings[1:] if told else verdict.findings
 
 
-def sentence_and_action(
-    band: Band, findings: list[Finding], doubt: str | None = None
-) -> tuple[str | None, str | None]:
+def doubted(code: str) -> tuple[str, str]:
+    """Return what to say and to do of a picture that may be no image at all.
+
+    It comes before what is wrong with the picture.
+    """
+    return messages.text(f"doubt.{code}.sentence"), messages.text(f"doubt.{code}.action")
+
+
+def sentence_and_action(band: Band, findings: list[Finding]) -> tuple[str | None, str | None]:
     """Return one plain reason and one thing to do.
 
-    A high image needs neither; a low or medium one always gets both. A doubt whether it is an image
-    at all comes before what is wrong with it.
+    A high image needs neither; a low or medium one always gets both.
     """
-    if doubt is not None:
-        return messages.text(f"doubt.{doubt}.sentence"), messages.text(f"doubt.{doubt}.action")
     if band is Band.HIGH:
         return None, None
     if not findings:

@@ -16,10 +16,10 @@ from sonogate import messages
 from sonogate.domain.instance import Header, ReceivedInstance
 from sonogate.domain.job import Examination, Outcome
 from sonogate.domain.scores import FrameScores
-from sonogate.domain.verdict import Band, Frames, Model, Status, Verdict
+from sonogate.domain.verdict import Band, Doubt, Frames, Model, Status, Verdict
 from sonogate.errors import UnscorableError
 from sonogate.judge.aggregate import EMPTY_FROM, GROSS, GROSS_FROM, aggregate
-from sonogate.judge.findings import find, sentence_and_action
+from sonogate.judge.findings import doubted, find, sentence_and_action
 from sonogate.settings import JudgeSettings, Threshold
 
 RULES_VERSION = 2
@@ -104,7 +104,11 @@ class Policy:
         quality = min(max(loop.quality, 0.0), 100.0)
         band = band_of(quality, threshold)
         findings = find(loop.attributes, self.finding_from, scores.scan)
-        reason, action = sentence_and_action(band, findings, scores.doubt)
+        reason, action = sentence_and_action(band, findings)
+        doubt = None
+        if scores.doubt is not None:
+            doubt = Doubt(code=scores.doubt, reason=reason, action=action)
+            reason, action = doubted(scores.doubt)
         raw = dict(loop.scores)
         if scores.n_total > 1:
             raw["share_low_frames"] = round(loop.share_low_frames, 4)
@@ -115,7 +119,8 @@ class Policy:
             "findings": findings,
             "reason": reason,
             "action": action,
-            "uncertain": scores.uncertain or scores.doubt is not None,
+            "uncertain": scores.uncertain or doubt is not None,
+            "doubt": doubt,
             "frames": Frames(
                 total=scores.n_total,
                 scored=[frame.frame_number for frame in scores.frames],

@@ -13,7 +13,8 @@ from sonogate.domain.study import StudyStatus
 from sonogate.domain.verdict import Band
 from sonogate.store.forward_records import ForwardState, Release
 from sonogate.store.links import is_cleared
-from sonogate.store.tables import forwards, objects, overrides, studies, verdicts
+from sonogate.store.overrides import is_overruled
+from sonogate.store.tables import forwards, objects, studies, verdicts
 
 LIMIT = 500
 """Held ones looked at in one commit; the rest follows in the next."""
@@ -27,11 +28,7 @@ _NOT_LOW = (
     )
     .exists()
 )
-_OVERRIDDEN = (
-    select(overrides.c.id)
-    .where(overrides.c.object_id == forwards.c.object_id, overrides.c.revoked_at.is_(None))
-    .exists()
-)
+_OVERRIDDEN = is_overruled(forwards.c.object_id)
 _CLOSED = (
     select(objects.c.object_id)
     .join(studies, studies.c.study_instance_uid == objects.c.study_instance_uid)

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from sonogate.domain.verdict import Band
+from sonogate.store.overrides import is_in_doubt
 from sonogate.store.records import Answer, Link, LinkKind
 from sonogate.store.tables import links, objects, verdicts
 
@@ -34,7 +35,7 @@ _other_links = links.alias("other_links")  # inside EXISTS, beside a statement o
 
 
 def supersedes(link: FromClause = links) -> Select[Any]:
-    """Select re-acquisitions that count: the newer object is current and not low."""
+    """Select re-acquisitions that count: the newer object is current, an image and not low."""
     return (
         select(link)
         .join(_newer, _newer.c.object_id == link.c.object_id)
@@ -43,6 +44,7 @@ def supersedes(link: FromClause = links) -> Select[Any]:
             link.c.kind == LinkKind.SUPERSEDES.value,
             _newer.c.is_current,
             _newer_verdict.c.effective_band.in_(_NON_LOW),
+            not_(is_in_doubt(_newer_verdict)),
         )
     )
 
@@ -82,8 +84,10 @@ _OPEN_QUESTIONS = (
         _IS_OPEN,
         _asker.c.is_current,
         _asker_verdict.c.effective_band.in_(_NON_LOW),
+        not_(is_in_doubt(_asker_verdict)),
         _older.c.is_current,
         _older_verdict.c.effective_band == Band.LOW.value,
+        not_(is_in_doubt(_older_verdict)),
         not_(is_cleared(_older.c.object_id)),
     )
     .order_by(links.c.id)

@@ -2,10 +2,24 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, insert, not_, select, update
 
-from sonogate.domain.verdict import Band, Override
+from sonogate.domain.verdict import Override, Ruling
 from sonogate.store.tables import objects, overrides, verdicts
+
+
+def is_overruled(object_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a person's word holds for the object."""
+    return (
+        select(overrides.c.id)
+        .where(overrides.c.object_id == object_id, overrides.c.revoked_at.is_(None))
+        .exists()
+    )
+
+
+def is_in_doubt(verdict: FromClause) -> ColumnElement[bool]:
+    """Whether a row of `verdicts` may be of no image at all, and nobody has said what it is."""
+    return and_(verdict.c.doubt.is_not(None), not_(is_overruled(verdict.c.object_id)))
 
 
 class Overrides:
@@ -24,7 +38,7 @@ class Overrides:
         return (
             None
             if row is None
-            else Override(band=Band(row.band), reason=row.reason, by=row.by, at=row.at)
+            else Override(band=Ruling(row.band), reason=row.reason, by=row.by, at=row.at)
         )
 
     def active_of_study(self, study_uid: str) -> dict[str, Override]:
@@ -36,7 +50,7 @@ class Overrides:
             .order_by(overrides.c.id)
         )
         return {
-            row.object_id: Override(band=Band(row.band), reason=row.reason, by=row.by, at=row.at)
+            row.object_id: Override(band=Ruling(row.band), reason=row.reason, by=row.by, at=row.at)
             for row in rows
         }
 

@@ -97,6 +97,7 @@ class Tally:
     by_outcome: Mapping[str, int]  #: by effective band, else by status
     pending: int  #: objects of the study's senders without a verdict, entered or not
     reacquire: tuple[int, ...]  #: numbers
+    doubtful: tuple[int, ...]  #: numbers; of no image that is in `reacquire`
     unscored: tuple[int, ...]  #: numbers
 
 

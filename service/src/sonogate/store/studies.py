@@ -21,6 +21,7 @@ from sonogate.domain.study import StudyStatus
 from sonogate.domain.verdict import Band, Status
 from sonogate.store.commitments import is_asked_for
 from sonogate.store.links import is_cleared, is_twin
+from sonogate.store.overrides import is_in_doubt
 from sonogate.store.records import (
     Candidate,
     InstanceRow,
@@ -33,6 +34,7 @@ from sonogate.store.study_rows import to_candidate, to_instance, to_study
 from sonogate.store.tables import objects, pictures, studies, verdicts
 from sonogate.store.unentered import Unentered
 
+_BANDS = tuple(band.value for band in Band)
 _UNJUDGED = (ObjectState.WAITING.value, ObjectState.CLAIMED.value)
 
 _OPEN = (StudyStatus.RECEIVING.value, StudyStatus.SETTLED.value)
@@ -40,9 +42,13 @@ _OPEN = (StudyStatus.RECEIVING.value, StudyStatus.SETTLED.value)
 _OF_STUDY = objects.c.study_instance_uid == bindparam("study")
 _COUNTS = and_(_OF_STUDY, objects.c.is_current, not_(is_twin(objects.c.object_id)))
 """Objects that count: the latest content of their UID, and no caliper twin."""
-_NEEDS_RE_ACQUIRING = and_(
+_IS_IN_DOUBT = is_in_doubt(verdicts)
+_IS_BAD = and_(
     _COUNTS, verdicts.c.effective_band == Band.LOW.value, not_(is_cleared(objects.c.object_id))
 )
+_NEEDS_RE_ACQUIRING = and_(_IS_BAD, not_(_IS_IN_DOUBT))
+_NEEDS_A_LOOK = and_(_IS_BAD, _IS_IN_DOUBT)
+"""Low, if it is an image at all: a person says so, or that there is nothing to grade."""
 _IS_UNSCORED = and_(
     _COUNTS,
     verdicts.c.status == Status.UNSCORABLE.value,
@@ -89,6 +95,7 @@ _NUMBERS = (
     .order_by(objects.c.number)
 )
 _REACQUIRE = _NUMBERS.where(_NEEDS_RE_ACQUIRING)
+_DOUBTFUL = _NUMBERS.where(_NEEDS_A_LOOK)
 _UNSCORED = _NUMBERS.where(_IS_UNSCORED)
 
 _CANDIDATES = (
@@ -106,7 +113,7 @@ _CANDIDATES = (
     )
     .join(verdicts, verdicts.c.object_id == objects.c.object_id)
     .outerjoin(pictures, pictures.c.object_id == objects.c.object_id)
-    .where(objects.c.is_current, verdicts.c.effective_band.is_not(None))
+    .where(objects.c.is_current, verdicts.c.effective_band.in_(_BANDS), not_(_IS_IN_DOUBT))
     .order_by(objects.c.number.desc())
 )
 _CANDIDATE = _CANDIDATES.where(objects.c.object_id == bindparam("object"))
@@ -237,6 +244,7 @@ class StudyRows:
             by_outcome={row[0]: row[1] for row in run(_OUTCOMES, study)},
             pending=run(_PENDING, study).scalar_one() + self._n_unentered(study_uid),
             reacquire=tuple(run(_REACQUIRE, study).scalars()),
+            doubtful=tuple(run(_DOUBTFUL, study).scalars()),
             unscored=tuple(run(_UNSCORED, study).scalars()),
         )
 
@@ -269,7 +277,7 @@ class StudyRows:
         ).scalar()
 
     def candidate(self, object_id: str) -> Candidate | None:
-        """Return one graded, current object, or None."""
+        """Return one graded, current object, or None; none whose grade may mean nothing."""
         row = self._connection.execute(_CANDIDATE, {"object": object_id}).first()
         return to_candidate(row) if row is not None else None
 

@@ -6,6 +6,8 @@ from sonogate.domain.study import StudyStatus
 from sonogate.domain.verdict import Band, Verdict
 from sonogate.store.records import Candidate, InstanceRow, StudyRow
 
+_BANDS = frozenset(band.value for band in Band)
+
 
 def to_study(row: Any) -> StudyRow:
     """Build a study's own columns."""
@@ -36,7 +38,7 @@ def to_instance(row: Any) -> InstanceRow:
         is_conflict=row.is_conflict,
         is_current=row.is_current,
         view=row.view,
-        effective_band=Band(row.effective_band) if row.effective_band else None,
+        effective_band=Band(row.effective_band) if row.effective_band in _BANDS else None,
         verdict=Verdict.model_validate(row.body),
     )
 

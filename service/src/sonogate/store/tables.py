@@ -79,7 +79,8 @@ verdicts = Table(
     Column("object_id", String(26), ForeignKey("objects.object_id"), primary_key=True),
     Column("status", String(16), nullable=False),
     Column("band", String(8)),
-    Column("effective_band", String(8)),  # after a person's override
+    Column("effective_band", String(16)),  # after a person's override, who may say not_applicable
+    Column("doubt", String(32)),  # what it may be in place of an image, as judged
     Column("quality", Float),
     Column("verdict_at", UtcDateTime, nullable=False),
     Column("body", JSON, nullable=False),
@@ -138,7 +139,7 @@ overrides = Table(
     metadata,
     Column("id", CountingId, primary_key=True),
     Column("object_id", String(26), ForeignKey("objects.object_id"), nullable=False),
-    Column("band", String(8), nullable=False),
+    Column("band", String(16), nullable=False),  # or not_applicable
     Column("reason", Text, nullable=False),
     Column("by", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),

@@ -42,6 +42,7 @@ class Verdicts:
                 "status": verdict.status.value,
                 "band": verdict.band.value if verdict.band else None,
                 "effective_band": verdict.band.value if verdict.band else None,
+                "doubt": verdict.doubt.code if verdict.doubt else None,
                 "quality": verdict.quality,
                 "verdict_at": verdict.verdict_at,
                 "body": verdict.model_dump(
@@ -68,12 +69,10 @@ class Verdicts:
         machine = self.machine(object_id)
         if machine is None:
             return None
-        verdict = machine.model_copy(
-            update={
-                "override": Overrides(self._connection).active(object_id),
-                "supersedes": self._linked_uid(_SUPERSEDED_UID, object_id),
-                "superseded_by": self._linked_uid(_SUPERSEDER_UID, object_id),
-            }
+        verdict = machine.told(
+            Overrides(self._connection).active(object_id),
+            supersedes=self._linked_uid(_SUPERSEDED_UID, object_id),
+            superseded_by=self._linked_uid(_SUPERSEDER_UID, object_id),
         )
         return StoredVerdict(
             object_id=object_id,

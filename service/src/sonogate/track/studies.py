@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 from sonogate.domain.study import Study, StudyStatus, StudySummary
-from sonogate.domain.verdict import Band, Override, Status, Verdict
+from sonogate.domain.verdict import Override, Ruling, Status, Verdict
 from sonogate.errors import UnknownInstanceError, UnknownStudyError
 from sonogate.settings import TrackSettings
 from sonogate.store.database import Database
@@ -142,7 +142,7 @@ class Studies:
             ),
         )
 
-    async def override(self, uid: str, band: Band, reason: str, by: str) -> Verdict:
+    async def override(self, uid: str, band: Ruling, reason: str, by: str) -> Verdict:
         """Put a person's band over the machine's; audited and reversible.
 
         Raises:

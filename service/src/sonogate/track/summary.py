@@ -3,8 +3,9 @@
 `ready_to_close` is false while anything is without a verdict (an unread object of any of its
 senders may belong to this study, even one that the database does not hold yet), while a low needs
 re-acquiring, and while anything is unscorable. An unscorable image blocks since nobody has judged
-it: a person looks and overrides, or closes by hand. What is not applicable never blocks. What the
-cart says it made and has not come blocks, and so does an exam that the cart gave up.
+it: a person looks and overrides, or closes by hand. So does a low that may be no image at all,
+until a person says what it is. What is not applicable never blocks. What the cart says it made and
+has not come blocks, and so does an exam that the cart gave up.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from sonogate.domain.procedure import StepStatus
 from sonogate.domain.study import Performed, Question, Study, StudyInstance, StudySummary
 from sonogate.domain.verdict import Band, Override, Status
 from sonogate.settings import TrackSettings
-from sonogate.store.records import InstanceRow, StudyRow
+from sonogate.store.records import InstanceRow, StudyRow, Tally
 from sonogate.store.transaction import Transaction
 from sonogate.track import lateness
 
@@ -29,9 +30,7 @@ def summarise(tx: Transaction, study: StudyRow) -> StudySummary:
         calling_ae=study.calling_ae,
         exam_type=study.exam_type,
         status=study.status,
-        ready_to_close=not (
-            tally.pending or tally.reacquire or tally.unscored or _is_amiss(performed)
-        ),
+        ready_to_close=not (_is_unfinished(tally) or _is_amiss(performed)),
         opened_at=study.opened_at,
         last_received_at=study.last_received_at,
         closed_at=study.closed_at,
@@ -45,6 +44,7 @@ def summarise(tx: Transaction, study: StudyRow) -> StudySummary:
         unscorable=outcomes.get(Status.UNSCORABLE.value, 0),
         pending=tally.pending,
         reacquire=list(tally.reacquire),
+        doubtful=list(tally.doubtful),
         unscored=list(tally.unscored),
         performed=performed,
     )
@@ -58,6 +58,10 @@ def performed_of(tx: Transaction, study_uid: str) -> Performed | None:
     named, missing = tx.steps.n_named(study_uid)
     status = next(each for each in StepStatus if each in said)
     return Performed(status=status, named=named, missing=missing)
+
+
+def _is_unfinished(tally: Tally) -> bool:
+    return bool(tally.pending or tally.reacquire or tally.doubtful or tally.unscored)
 
 
 def _is_amiss(performed: Performed | None) -> bool:
@@ -129,12 +133,10 @@ def _instance(
     newer: InstanceRow | None,
     clean: InstanceRow | None,
 ) -> StudyInstance:
-    verdict = row.verdict.model_copy(
-        update={
-            "override": override,
-            "supersedes": older.sop_instance_uid if older else None,
-            "superseded_by": newer.sop_instance_uid if newer else None,
-        }
+    verdict = row.verdict.told(
+        override,
+        supersedes=older.sop_instance_uid if older else None,
+        superseded_by=newer.sop_instance_uid if newer else None,
     )
     return StudyInstance(
         number=row.number,

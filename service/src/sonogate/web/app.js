@@ -54,6 +54,7 @@ const actions = {
     state.by = wish.by;
     await attempt(() => api.override(image.verdict.sop_instance_uid, wish.band, wish.reason, wish.by));
   },
+  settle: (band, words) => attempt(() => api.override(state.image.verdict.sop_instance_uid, band, words, state.by)),
   revoke: () => attempt(() => api.revoke(state.image.verdict.sop_instance_uid, state.by)),
   answer: (newer, older, replaces) => attempt(() => api.answer(state.studyUid, newer, older, replaces, state.by)),
   close: async () => {
@@ -77,6 +78,7 @@ function tab(uid, title, kind, note) {
 function kindOfStudy(study) {
   if (study.reacquire.length) return "low";
   if (study.pending) return "pending";
+  if (study.doubtful?.length) return "doubtful";
   if (study.unscored.length) return "unscorable";
   return study.ready_to_close ? "high" : "medium";
 }

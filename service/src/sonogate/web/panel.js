@@ -2,7 +2,7 @@
 
 import { fill, h, hasChanged, shape } from "./dom.js";
 import { showSmall } from "./picture.js";
-import { closing, standing, titleOf, wordOf } from "./words.js";
+import { closing, KINDS, standing, titleOf, wordOf } from "./words.js";
 
 export function small(image) {
   const picture = h("img", { alt: "", class: "small" });
@@ -35,10 +35,11 @@ function closeButton(state, study, actions) {
 }
 
 function tally(study) {
-  const kinds = ["high", "medium", "low", "not_applicable", "unscorable", "pending"];
-  return h("ul", { class: "tally" }, ...kinds
-    .filter((kind) => study[kind])
-    .map((kind) => h("li", { class: `kind-${kind}` }, shape(kind, wordOf(kind).toLowerCase()), String(study[kind]))));
+  const doubtful = study.doubtful?.length ?? 0;
+  const counts = { ...study, doubtful, low: study.low - doubtful };
+  return h("ul", { class: "tally" }, ...KINDS
+    .filter((kind) => counts[kind])
+    .map((kind) => h("li", { class: `kind-${kind}` }, shape(kind, wordOf(kind).toLowerCase()), String(counts[kind]))));
 }
 
 /** Draw the panel of the shown study. */
@@ -54,6 +55,7 @@ export function showPanel(element, state, actions) {
       tally(study),
       closeButton(state, study, actions)),
     list(state, "Still to re-acquire", study.reacquire, (verdict) => verdict.action ?? verdict.reason, actions),
+    list(state, "Trace or image? Look yourself", study.doubtful ?? [], (verdict) => verdict.reason, actions),
     list(state, "Not scored", study.unscored, (verdict) => verdict.reason ?? "Waiting for its verdict", actions));
 }
 

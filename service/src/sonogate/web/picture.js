@@ -103,8 +103,8 @@ function outline(context, box, scale) {
   }
 }
 
-/** Draw onto a canvas, as large as its place allows. Returns "drawn", "outlined" or "none". */
-export async function draw(canvas, objectId, verdict, withHeat) {
+/** Draw onto a canvas, as large as its place allows; where findings are given, with the worst place outlined. Returns "drawn", "outlined" or "none". */
+export async function draw(canvas, objectId, findings, withHeat) {
   const [found, warmth] = await Promise.all([picture(objectId, "thumbnail"), picture(objectId, "heatmap")]);
   const [thumbnail, heat] = await Promise.all([decoded(found), decoded(warmth)]);
   if (canvas.dataset.object !== objectId) return "stale";
@@ -121,8 +121,7 @@ export async function draw(canvas, objectId, verdict, withHeat) {
   context.imageSmoothingQuality = "high";
   context.drawImage(thumbnail, 0, 0, canvas.width, canvas.height);
   if (withHeat && heat) context.drawImage(heat, 0, 0, canvas.width, canvas.height);
-  const isFaulty = verdict.status === "graded" && verdict.band !== "high";
-  const box = isFaulty && (boxOfFinding(verdict.findings, found.region, width, height) ?? hottestBox(heat));
+  const box = findings && (boxOfFinding(findings, found.region, width, height) ?? hottestBox(heat));
   if (box) outline(context, box, scale);
   return box ? "outlined" : "drawn";
 }

@@ -1,7 +1,18 @@
-// One tap: is the newer image a re-acquisition of the older one?
+// One tap: is it an image at all, is the newer image a re-acquisition of the older one?
 
 import { h } from "./dom.js";
 import { small } from "./panel.js";
+import { DOUBT_ANSWERS } from "./words.js";
+
+/** Ask what a low is that may be a trace; only of the image on the stage, which one can see. */
+export function doubt(state, image, actions) {
+  if (state.kind(image) !== "doubtful" || !image.verdict.sop_instance_uid) return null;
+  const isOff = state.connection !== "live";
+  return h("section", { class: "question" },
+    h("h2", {}, `What is image ${image.number}?`),
+    h("div", { class: "answers" }, ...DOUBT_ANSWERS.map(([words, band]) =>
+      h("button", { click: () => actions.settle(band, words), disabled: isOff, "data-key": `is-${band}` }, words))));
+}
 
 /** Ask what the gate can't decide itself; one question at a time, the latest first. */
 export function question(state, actions) {

@@ -2,12 +2,12 @@
 
 import { fill, h, hasChanged, shape } from "./dom.js";
 import { draw } from "./picture.js";
-import { question } from "./question.js";
-import { clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
+import { doubt, question } from "./question.js";
+import { BANDS, clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
 
 function badge(kind, image, isNew) {
   const { verdict } = image;
-  const quality = verdict.quality === null ? null : Math.round(verdict.quality);
+  const quality = BANDS.includes(kind) && verdict.quality !== null ? Math.round(verdict.quality) : null;
   return h("div", { class: `badge kind-${kind}${isNew ? " arriving" : ""}` },
     shape(kind),
     h("div", {}, h("p", { class: "word" }, wordOf(kind)), h("p", { class: "meaning" }, meaningOf(kind, image))),
@@ -17,8 +17,9 @@ function badge(kind, image, isNew) {
 function overruled(verdict, actions) {
   if (!verdict.override) return null;
   const { reason, by } = verdict.override;
-  const said = verdict.band ? ` The gate said ${wordOf(verdict.band)}.` : "";
-  return h("p", { class: "overruled" }, `Overruled by ${by}: ${reason}.${said}`,
+  const isSame = verdict.override.band === verdict.band;
+  const said = verdict.band && !isSame ? ` The gate said ${wordOf(verdict.band)}.` : "";
+  return h("p", { class: "overruled" }, `${isSame ? "Said" : "Overruled"} by ${by}: ${reason}.${said}`,
     h("button", { class: "plain", click: actions.revoke, "data-key": "undo" }, "Undo"));
 }
 
@@ -28,7 +29,7 @@ function links(image) {
     image.replaced_by && `Replaced by image ${image.replaced_by}.`,
     image.twin_of && `Same picture as image ${image.twin_of}, with calipers: counted once.`,
     image.conflict && "Sent twice under one UID with different content: the latest counts.",
-    image.verdict.uncertain && "The gate is not sure about this one: look yourself.",
+    image.verdict.uncertain && !image.verdict.override && "The gate is not sure about this one: look yourself.",
   ].filter(Boolean);
   return notes.length ? h("p", { class: "links" }, notes.join(" ")) : null;
 }
@@ -44,17 +45,17 @@ function notes(verdict, actionOf) {
 
 function words(image, kind, actionOf) {
   const { verdict } = image;
-  const isCalm = verdict.status !== "graded" || image.replaced_by;
+  const isCalm = verdict.status !== "graded" || image.replaced_by || kind === "doubtful";
   return h("div", { class: "words" },
     verdict.reason && h("p", { class: "reason" }, verdict.reason),
-    verdict.action && kind !== "high" && h("p", { class: isCalm ? "action calm" : "action" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
-    notes(verdict, actionOf),
+    verdict.action && kind !== "high" && kind !== "not_applicable" && h("p", { class: isCalm ? "action calm" : "action" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
+    BANDS.includes(kind) && notes(verdict, actionOf),
     links(image),
     verdict.advice && h("p", { class: "links" }, verdict.advice));
 }
 
 function buttons(state, image, isNewest, actions) {
-  const graded = image.verdict.status === "graded";
+  const graded = image.verdict.status === "graded" && state.kind(image) !== "not_applicable";
   return h("div", { class: "buttons" },
     graded && h("button", { "aria-pressed": String(state.heat), click: actions.toggleHeat, "data-key": "heat" }, "Heat map"),
     image.verdict.sop_instance_uid && image.verdict.status !== "pending" &&
@@ -94,11 +95,12 @@ export async function showStage(element, state, actions) {
     view,
     badge(kind, image, !isSame),
     words(image, kind, state.actions),
-    question(state, actions),
+    doubt(state, image, actions) ?? question(state, actions),
     overruled(image.verdict, actions),
     buttons(state, image, isNewest, actions));
   const shown = isSame ? old : canvas;
-  const outcome = await draw(shown, image.object_id, image.verdict, state.heat);
+  const hasFault = image.verdict.band !== "high" && BANDS.includes(kind); // where the grade may mean nothing, so may it
+  const outcome = await draw(shown, image.object_id, hasFault ? image.verdict.findings : null, state.heat);
   if (outcome === "none") shown.replaceWith(h("p", { class: "no-picture" }, "No picture"));
   return undefined;
 }

@@ -1,20 +1,23 @@
 // Every sentence of the page. What comes from the gate (reasons, actions, advice) is shown as it is.
 
-export const KINDS = ["high", "medium", "low", "not_applicable", "unscorable", "pending"];
+export const BANDS = ["high", "medium", "low"];
+export const KINDS = [...BANDS, "doubtful", "not_applicable", "unscorable", "pending"];
 
 const WORDS = {
   high: ["HIGH", "Keep it"],
   medium: ["MEDIUM", "Usable"],
   low: ["LOW", "Take it again"],
+  doubtful: ["LOW?", "Trace or image?"],
   not_applicable: ["NOT JUDGED", "Not an image to grade"],
   unscorable: ["NOT SCORED", "Quality is unknown"],
   pending: ["WAITING", "Not judged yet"],
 };
 
-/** What a verdict counts as: its band (a person's word first), else its status. */
+/** What a verdict counts as: its band (a person's word first; a low that may be no image stands apart), else its status. */
 export function kindOf(verdict) {
   if (verdict.override) return verdict.override.band;
   const kind = verdict.status === "graded" ? verdict.band : verdict.status;
+  if (kind === "low" && verdict.doubt) return "doubtful";
   return KINDS.includes(kind) ? kind : "unscorable";
 }
 
@@ -35,6 +38,7 @@ export function closing(study) {
   if (study.ready_to_close) return "Ready to close. Nothing needs re-acquiring.";
   const open = [
     study.reacquire.length && `${count(study.reacquire.length, "image")} to re-acquire`,
+    study.doubtful?.length && `${study.doubtful.length} may be a trace: look yourself`,
     study.unscored.length && `${study.unscored.length} not scored`,
     study.pending && `${study.pending} waiting for a verdict`,
     performed(study).missing && `the cart says ${performed(study).named}, ${performed(study).named - performed(study).missing} have come`,
@@ -79,6 +83,12 @@ export const notesOf = ({ findings, reason }) => (findings[0]?.label === reason 
 /** What stands above those: a high image needs nothing. */
 export const titleOfNotes = (verdict) => (verdict.band === "high" && !verdict.uncertain ? "Good enough as it is. Noticed besides:" : "Also:");
 
+/** What a person says of a low that may be a trace: [what it is, what it counts as]. */
+export const DOUBT_ANSWERS = [
+  ["It is a trace", "not_applicable"],
+  ["It is an image", "low"],
+];
+
 /** What a screen reader says when a verdict arrives. */
 export function spoken(number, verdict) {
   const name = number ? `Image ${number}` : "Picture";
@@ -90,4 +100,5 @@ export const OVERRULES = [
   ["high", ["Answers the clinical question", "The shadow is the finding"]],
   ["medium", ["Best this patient allows", "Good enough with the other views"]],
   ["low", ["Wrong plane", "Anatomy cut off", "Measurement not reliable"]],
+  ["not_applicable", ["It is a trace", "It is a report or a screen"]],
 ];

@@ -11,7 +11,7 @@ from sonogate.act.results import entering
 from sonogate.act.results import maker as maker_module
 from sonogate.act.results.facts import Answer, Order
 from sonogate.act.results.scribe import ScribeError
-from sonogate.domain.verdict import Band
+from sonogate.domain.verdict import Band, Doubt, Ruling
 from sonogate.errors import StudyStateError
 from tests.service.act.results.test_documents import codes_in
 from tests.service.act.results.ward import CANARY, STUDY, Ward, ward, write_here
@@ -62,7 +62,7 @@ async def test_a_change_after_the_close_supersedes_the_report(one: Ward) -> None
     uid = await one.add(Band.LOW)
     await one.close()
     await one.make()
-    await one.studies.override(uid, Band.HIGH, "readable", "dr")
+    await one.studies.override(uid, Ruling.HIGH, "readable", "dr")
     await one.make()
     first, second = await one.rows("report")
     said = await one.read(second)
@@ -76,13 +76,34 @@ async def test_a_change_after_the_close_supersedes_the_report(one: Ward) -> None
     assert all(row.ended_at for row in await one.rows("advice"))
 
 
+async def test_what_may_be_a_trace_is_advised_only_as_an_image(one: Ward) -> None:
+    """No advice to take it again before a person says "an image"; a trace is said as a trace."""
+    uid = await one.add(Band.LOW, doubt=Doubt(code="m_mode"))
+    await one.close()
+    await one.make()
+    assert [] == await one.rows("advice")
+
+    await one.studies.override(uid, Ruling.NOT_APPLICABLE, "It is a trace", "dr")
+    await one.make()
+    said = codes_in(await one.read((await one.rows("report"))[-1]))
+    assert ("Image Quality", "NOT_GRADED") in said
+    assert ("Image quality before a person's decision", "RID14") in said
+    assert not [name for name, _code in said if name == "Quality Finding"]
+    assert [] == await one.rows("advice")
+
+    await one.studies.override(uid, Ruling.LOW, "It is an image", "dr")
+    await one.make()
+    assert 1 == len(await one.rows("advice"))
+    assert [] == await one.rows("rejection")
+
+
 async def test_without_changes_only_a_close_makes_results(tmp_path: Path) -> None:
     """`on_change = false`: an override after the close waits for the next close."""
     async with ward(tmp_path, on_change=False) as one:
         uid = await one.add(Band.LOW)
         await one.close()
         await one.make()
-        await one.studies.override(uid, Band.HIGH, "readable", "dr")
+        await one.studies.override(uid, Ruling.HIGH, "readable", "dr")
         await one.make()
         assert 1 == len(await one.rows("report"))
         await one.add(Band.HIGH)
@@ -106,7 +127,7 @@ async def test_a_rejection_is_sent_once_and_taken_back_in_the_report(each: Ward)
     """An override to low rejects; taken back, its note ends, is not sent, and a report says so."""
     uid = await each.add(Band.HIGH)
     await each.close()
-    await each.studies.override(uid, Band.LOW, "blurred", "dr")
+    await each.studies.override(uid, Ruling.LOW, "blurred", "dr")
     await each.make()
     (note,) = await each.rows("rejection")
     assert await each.owed(note)
@@ -150,7 +171,7 @@ async def test_the_setting_says_who_rejects(
         await one.add(Band.HIGH, "A")
         await one.add(Band.LOW, "B")
         uid = await one.add(Band.HIGH)
-        await one.studies.override(uid, Band.LOW, "wrong", "dr")
+        await one.studies.override(uid, Ruling.LOW, "wrong", "dr")
         await one.close()
         await one.make()
         notes = await one.rows("rejection")
@@ -166,7 +187,7 @@ async def test_an_override_to_high_keeps_the_policy_away(tmp_path: Path) -> None
     async with ward(tmp_path, reject_by="policy") as one:
         uid = await one.add(Band.LOW, "A")
         await one.add(Band.HIGH, "A")
-        await one.studies.override(uid, Band.MEDIUM, "readable", "dr")
+        await one.studies.override(uid, Ruling.MEDIUM, "readable", "dr")
         await one.close()
         await one.make()
 
@@ -204,7 +225,7 @@ async def test_a_change_while_results_are_made_asks_again(
 
     async def decide(orders: tuple[Order, ...], deadline_seconds: float) -> tuple[Answer, ...]:
         monkeypatch.setattr(maker_module, "write_all", write_here)
-        await one.studies.override(uid, Band.HIGH, "readable", "dr")
+        await one.studies.override(uid, Ruling.HIGH, "readable", "dr")
         return await write_here(orders, deadline_seconds)
 
     monkeypatch.setattr(maker_module, "write_all", decide)
@@ -254,7 +275,7 @@ async def test_without_any_object_left_the_last_report_names_the_patient(one: Wa
     await one.close()
     await one.make()
     (one.folder / "object1").unlink()
-    await one.studies.override(uid, Band.HIGH, "readable", "dr")
+    await one.studies.override(uid, Ruling.HIGH, "readable", "dr")
     await one.make()
     assert CANARY == str((await one.read((await one.rows("report"))[-1])).PatientName)
     for path in (one.folder / "results").iterdir():

@@ -26,7 +26,7 @@ from sonogate.domain.instance import (
     Transport,
 )
 from sonogate.domain.job import Examination, Outcome
-from sonogate.domain.verdict import Band, Status, Verdict
+from sonogate.domain.verdict import Band, Doubt, Status, Verdict
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import ResultsSettings, TrackSettings
 from sonogate.store.database import Database
@@ -83,7 +83,9 @@ class Ward:
         """Return where an object's bytes are."""
         return self.folder / spool_name, None
 
-    async def add(self, band: Band | None = Band.LOW, view: str | None = None) -> str:
+    async def add(
+        self, band: Band | None = Band.LOW, view: str | None = None, doubt: Doubt | None = None
+    ) -> str:
         """Keep and judge one image of the study; return its UID."""
         self.n_images += 1
         instance = make_instance(height=16, width=16, study_uid=STUDY, patient_name=CANARY)
@@ -91,10 +93,17 @@ class Ward:
         instance.SOPInstanceUID = instance.file_meta.MediaStorageSOPInstanceUID = uid
         name = f"object{self.n_images}"
         instance.save_as(self.folder / name, enforce_file_format=True)
-        await self.enter(uid, name, band, view)
+        await self.enter(uid, name, band, view, doubt)
         return uid
 
-    async def enter(self, uid: str, name: str, band: Band | None, view: str | None) -> None:
+    async def enter(
+        self,
+        uid: str,
+        name: str,
+        band: Band | None,
+        view: str | None,
+        doubt: Doubt | None = None,
+    ) -> None:
         """Enter an object whose bytes are there, and its verdict."""
         received_at = datetime.now(UTC)
         received = ReceivedInstance(
@@ -131,6 +140,7 @@ class Ward:
             band=band,
             quality=50.0 if band else None,
             findings=[NOISE] if band is Band.LOW else [],
+            doubt=doubt,
             model=MODEL if band else None,
             policy_version="card-1",
             received_at=received_at,

@@ -102,6 +102,9 @@ BY_ALGORITHM: Final = OwnCode(
 )
 STATE: Final = OwnCode("STATE", "State of the image", "evaluation; its value is one of the next")
 UNSCORABLE: Final = OwnCode("UNSCORABLE", "Kept, but without a quality", "value of Image Quality")
+NOT_GRADED: Final = OwnCode(
+    "NOT_GRADED", "Nothing to grade, as a person says", "value of Image Quality"
+)
 UNCERTAIN: Final = OwnCode(
     "UNCERTAIN", "The algorithm does not trust itself here", "value of State of the image"
 )
@@ -125,6 +128,7 @@ OWN_CODES: Final = (
     BY_ALGORITHM,
     STATE,
     UNSCORABLE,
+    NOT_GRADED,
     UNCERTAIN,
     BY_PERSON,
     REPLACED,

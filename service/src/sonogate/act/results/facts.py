@@ -47,6 +47,7 @@ class ImageFacts(_Frozen):
     machine_band: Band | None = None
     quality: float | None = None
     uncertain: bool = False
+    in_doubt: bool = False  #: it may be no image at all, and nobody has said what it is
     findings: tuple[Finding, ...] = ()
     frames: Frames | None = None
     model: Model | None = None
@@ -152,7 +153,7 @@ def advised(facts: StudyFacts) -> tuple[ImageFacts, ...]:
         image
         for image in facts.images
         if image.band is Band.LOW
-        and not (image.is_replaced or image.is_twin)
+        and not (image.in_doubt or image.is_replaced or image.is_twin)
         and image.rejection is None
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sonogate.act.results.codes import reason_of
 from sonogate.act.results.facts import ImageFacts, Rejection, Revocation, StudyFacts
 from sonogate.domain.instance import MediaType
-from sonogate.domain.verdict import Band, Override, Status
+from sonogate.domain.verdict import Band, Override, Ruling, Status
 from sonogate.settings import ResultsSettings
 from sonogate.store.records import InstanceRow, StoredObject, StudyRow
 from sonogate.store.rejections import RejectionRow
@@ -103,7 +103,10 @@ def _is_named(found: StoredObject) -> bool:
 
 
 def _image(row: InstanceRow, found: StoredObject, decisions: _Decisions) -> ImageFacts:
-    verdict, object_id = row.verdict, row.object_id
+    object_id = row.object_id
+    override = decisions.overrides.get(object_id)
+    verdict = row.verdict.told(override)
+    is_graded = verdict.counts_as is not Status.NOT_APPLICABLE
     rejection = _rejection(row, decisions)
     note = decisions.notes.get(object_id)
     return ImageFacts(
@@ -112,16 +115,17 @@ def _image(row: InstanceRow, found: StoredObject, decisions: _Decisions) -> Imag
         sop_instance_uid=found.received.sop_instance_uid or "",
         series_instance_uid=found.header.series_instance_uid or "",
         n_frames=max(1, found.header.n_frames),
-        status=verdict.status,
-        band=row.effective_band,
+        status=verdict.status if is_graded else Status.NOT_APPLICABLE,
+        band=verdict.effective_band,
         machine_band=verdict.band,
         quality=verdict.quality,
-        uncertain=verdict.uncertain,
-        findings=tuple(verdict.findings),
+        uncertain=verdict.uncertain and override is None,
+        in_doubt=verdict.is_in_doubt,
+        findings=tuple(verdict.findings) if is_graded else (),
         frames=verdict.frames,
         model=verdict.model,
         policy_version=verdict.policy_version,
-        by_person=object_id in decisions.overrides,
+        by_person=override is not None,
         is_replaced=object_id in decisions.replaced,
         is_twin=object_id in decisions.twins,
         rejection=rejection,
@@ -137,10 +141,16 @@ def _rejection(row: InstanceRow, decisions: _Decisions) -> Rejection | None:
     reason = reason_of([finding.code for finding in row.verdict.findings])
     override = decisions.overrides.get(row.object_id)
     if override is not None:
-        by_override = decisions.reject_by in {"override", "policy"} and override.band is Band.LOW
+        is_called_low = override.band is Ruling.LOW and not _settles_a_doubt(row)
+        by_override = decisions.reject_by in {"override", "policy"} and is_called_low
         return Rejection(reason=reason, by=override.by, at=override.at) if by_override else None
     is_low = row.effective_band is Band.LOW and row.object_id in decisions.replaced
     decided_at = row.verdict.verdict_at or row.verdict.received_at
     if decisions.reject_by == "policy" and is_low and decided_at is not None:
         return Rejection(reason=reason, by="policy", at=decided_at, by_person=False)
     return None
+
+
+def _settles_a_doubt(row: InstanceRow) -> bool:
+    """Whether a person's "low" only says that a low in doubt is an image: no call to reject it."""
+    return row.verdict.doubt is not None and row.verdict.band is Band.LOW

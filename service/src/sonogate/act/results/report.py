@@ -37,7 +37,7 @@ from sonogate.act.results.document import (
     written,
 )
 from sonogate.act.results.facts import ImageFacts, Order, Written
-from sonogate.domain.verdict import Finding, FindingRegion, Model
+from sonogate.domain.verdict import Finding, FindingRegion, Model, Status
 
 Group = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations
 
@@ -108,7 +108,8 @@ def _number(name: OwnCode, value: float) -> Measurement:
 
 
 def _evaluations(image: ImageFacts) -> Iterator[QualitativeEvaluation]:
-    quality = codes.BANDS[image.band] if image.band else codes.UNSCORABLE
+    nothing = codes.UNSCORABLE if image.status is Status.UNSCORABLE else codes.NOT_GRADED
+    quality = codes.BANDS[image.band] if image.band else nothing
     yield QualitativeEvaluation(concept(codes.IMAGE_QUALITY), concept(quality))
     if image.by_person and image.machine_band is not None:
         before = codes.BANDS[image.machine_band]
