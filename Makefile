@@ -77,7 +77,7 @@ kill-test: $(VENV)/.test ## 200 SIGKILLs while four carts push, 20 while results
 	  tests/acceptance/test_kill.py tests/acceptance/test_kill_results.py
 
 power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at over 500 cut points; each of our fsyncs forgotten must be noticed
-	@SONOGATE_POWER_CUTS=200 SONOGATE_OUTBOX_CUTS=100 $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 \
+	@SONOGATE_POWER_CUTS=200 SONOGATE_OUTBOX_CUTS=90 $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 \
 	  -m 'not gpu and not train' tests/acceptance/test_power_cut.py \
 	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py
 

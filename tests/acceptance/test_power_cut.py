@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
 from sonogate.domain.verdict import Status
 from sonogate.errors import UnknownInstanceError
 from sonogate.settings import (
     KIB,
+    MIB,
     HttpSettings,
     ListenerSettings,
     ScoringSettings,
@@ -34,14 +36,14 @@ from tests.acceptance.power_cut.recording import (
 )
 from tests.acceptance.power_cut.syncs import OF_SQLITE, SYNCS, Sync, Whim, label, without
 
-N_OBJECTS = 60
-LARGE = {20: 2100, 45: 2100}
-"""Edges of objects over 4 MiB, each with a file of its own."""
+N_OBJECTS = 40
+LARGE = (14, 30)
+"""Objects over 4 MiB, each with a file of its own."""
 VERDICT_SECONDS = 120.0
 MODEL = "dct-manifold/1.0.0"
 """The lighter one that ships, so that the time goes into cuts."""
 SEALED = b"SonoGate segment 1 done\n"
-SEGMENT_BYTES = 256 * KIB
+SEGMENT_BYTES = 64 * KIB
 """A few objects each, so that segments are begun and sealed while the record runs."""
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
@@ -61,13 +63,19 @@ def record(
     served.start()
     try:
         cart = Cart(served.dicom_port)
-        assert cart.push(
-            make_instance(seed=seed, height=LARGE.get(seed, 240), width=LARGE.get(seed, 320))
-            for seed in range(N_OBJECTS)
-        )
+        assert cart.push(image(number) for number in range(N_OBJECTS))
     finally:
         served.stop()
     return served.data_dir, read_record(folder / RECORD)
+
+
+def image(number: int) -> Dataset:
+    """Make one small picture; a few carry a maker's own bytes, too many for a segment."""
+    ds = make_instance(seed=number, height=64, width=64)
+    if number in LARGE:
+        maker = ds.private_block(0x0009, "SONOGATE TEST", create=True)
+        maker.add_new(0x01, "OB", bytes(5 * MIB))
+    return ds
 
 
 def settings_on(folder: Path) -> Settings:

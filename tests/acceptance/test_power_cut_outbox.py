@@ -48,7 +48,7 @@ from tests.acceptance.receiver import (
 from tests.acceptance.serving import Served
 from tests.acceptance.test_kill_results import ask
 
-N_STUDIES, OF_EACH = 3, 5
+N_STUDIES, OF_EACH = 2, 6
 ARCHIVE = "archive"
 PATIENCE_SECONDS = 60.0
 MODEL = "dct-manifold/1.0.0"
