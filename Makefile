@@ -77,8 +77,8 @@ kill-test: $(VENV)/.test ## 200 SIGKILLs while four carts push, 20 while results
 	  tests/acceptance/test_kill.py tests/acceptance/test_kill_results.py
 
 power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at over 500 cut points; each of our fsyncs forgotten must be noticed
-	@SONOGATE_POWER_CUTS=200 SONOGATE_OUTBOX_CUTS=90 $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 \
-	  -m 'not gpu and not train' tests/acceptance/test_power_cut.py \
+	@SONOGATE_POWER_CUTS=200 SONOGATE_FORWARD_CUTS=300 SONOGATE_OUTBOX_CUTS=90 \
+	  $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 -m 'not gpu and not train' tests/acceptance/test_power_cut.py \
 	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py
 
 fit: $(VENV)/.train ## fit the DCT manifold again from ../shared/data (training split)

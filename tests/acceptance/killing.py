@@ -1,5 +1,6 @@
 """Kill a gate and its children at random moments while carts push."""
 
+import os
 import random
 import threading
 import time
@@ -7,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pydicom.dataset import Dataset
 
@@ -39,9 +41,18 @@ def push_until_done(cart: Cart, instances: list[Dataset], stop: threading.Event)
         time.sleep(0.2)
 
 
+class Door(Protocol):
+    """Whatever takes objects and can be stopped."""
+
+    dicom_port: int
+
+    def stop(self) -> None:
+        """End."""
+
+
 @contextmanager
 def pushing(
-    served: Served, exam: list[Dataset], n_carts: int, pace: Pace
+    served: Door, exam: list[Dataset], n_carts: int, pace: Pace
 ) -> Iterator[Callable[[], set[str]]]:
     """Let carts share an exam; yield what waits for them and returns the UIDs acknowledged."""
     stop = threading.Event()
@@ -70,8 +81,11 @@ def pushing(
 
 
 def kill_at_random(served: Served, n_kills: int, pace: Pace) -> Counter[str]:
-    """Kill the gate or one of its children at random moments; return how often which."""
-    rng = random.Random(11)
+    """Kill the gate or one of its children at random moments; return how often which.
+
+    SONOGATE_KILL_SEED chooses the moments, so that several runs may share the kills.
+    """
+    rng = random.Random(int(os.environ.get("SONOGATE_KILL_SEED", "11")))
     killed: Counter[str] = Counter()
     while killed.total() < n_kills:
         pace.quota += pace.share

@@ -4,6 +4,7 @@ The archive is a folder on the same recorded disk: what a row says is there must
 """
 
 import os
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -104,10 +105,12 @@ async def faults(
     return []
 
 
-def cuts_while_passing_on(entries: list[Entry], n_cuts: int) -> list[int]:
-    """Choose moments over the push and over what is written to the archive after it."""
-    writes = [number + 1 for number, each in enumerate(entries) if b".part" in each.body]
-    return sorted(cut_points(entries, n_cuts - n_cuts // 2) + writes[:: -len(writes) // n_cuts * 2])
+def cuts_while_passing_on(entries: Sequence[Entry], n_cuts: int) -> list[int]:
+    """Choose moments: half over the push, half while files are written to the archive."""
+    writes = [number for number, each in enumerate(entries) if b".part" in each.body]
+    rng = random.Random(3)
+    late = [rng.randrange(writes[0], writes[-1] + 2) for _ in range(n_cuts // 2)]
+    return sorted(cut_points(entries, n_cuts - n_cuts // 2) + late)
 
 
 async def test_a_power_cut_leaves_one_whole_file_of_each(
@@ -115,7 +118,7 @@ async def test_a_power_cut_leaves_one_whole_file_of_each(
 ) -> None:
     """At every cut point: what was acknowledged is in the archive once, after the next start."""
     entries = record[1]
-    n_cuts = int(os.environ.get("SONOGATE_POWER_CUTS", "8"))
+    n_cuts = int(os.environ.get("SONOGATE_FORWARD_CUTS", "16"))
     cuts = cuts_while_passing_on(entries, n_cuts)
 
     assert N_OBJECTS == len(acknowledged(entries))

@@ -109,6 +109,10 @@ class Disk:
         target.mkdir(parents=True, exist_ok=True)
         write_synced(self.tree, target, early)
 
+    def settle(self) -> None:
+        """Sync everything, as if the power had not failed."""
+        _settle(self.tree)
+
     def _parts(self, body: bytes) -> list[str]:
         return list(Path(os.fsdecode(body)).relative_to(self._root).parts)
 
@@ -188,6 +192,31 @@ class Disk:
         parts = self._parts(entry.body)
         if parts:
             self._parent(parts).now.setdefault(parts[-1], Folder())
+
+
+def _settle(node: "File | Folder") -> None:
+    if isinstance(node, File):
+        node.synced = bytes(node.now)
+        return
+    node.synced = dict(node.now)
+    for each in node.now.values():
+        _settle(each)
+
+
+class KindDisk(Disk):
+    """A disk on which a file's sync makes its name durable too, as ext4 and XFS do in practice."""
+
+    def _synced(self, entry: Entry) -> None:
+        super()._synced(entry)
+        opened = self._open.get(entry.fd)
+        if opened is None:
+            return
+        folder: File | Folder = self.tree
+        for part in opened.path.split("/"):
+            if not isinstance(folder, Folder) or part not in folder.now:
+                return
+            folder.synced[part] = folder.now[part]
+            folder = folder.now[part]
 
 
 def write_synced(folder: Folder, target: Path, early: str, path: str = "") -> None:

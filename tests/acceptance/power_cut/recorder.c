@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -68,6 +69,24 @@ OPEN(open64)
     int fd = real(at, path, flags, mode); opened(fd, path, flags); return fd; }
 OPENAT(openat)
 OPENAT(openat64)
+
+static int flags_of(const char *mode) {
+  int both = strchr(mode, '+') ? O_RDWR : O_WRONLY;
+  return *mode == 'r' ? 0 : *mode == 'a' ? both | O_CREAT | O_APPEND : both | O_CREAT | O_TRUNC;
+}
+/* What C++ streams write goes through write(); what C's stdio writes is not seen, only that it is synced. */
+#define FOPEN(name) \
+  FILE *name(const char *path, const char *mode) { \
+    REAL(name); FILE *file = real(path, mode); \
+    if (file) opened(fileno(file), path, flags_of(mode)); \
+    return file; }
+FOPEN(fopen)
+FOPEN(fopen64)
+int fclose(FILE *file) {
+  REAL(fclose); int fd = fileno(file);
+  if (is_watched(fd)) { note('C', fd, 0, 0, 0); watched[fd] = 0; }
+  return real(file);
+}
 
 int close(int fd) { REAL(close); if (is_watched(fd)) { note('C', fd, 0, 0, 0); watched[fd] = 0; } return real(fd); }
 

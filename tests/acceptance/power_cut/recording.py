@@ -18,22 +18,27 @@ HERE = Path(__file__).parent
 RECORD = "record"
 
 
-def recorded(compiler: str, folder: Path, extra_toml: str = "", **environment: str) -> Served:
-    """Return a gate whose every disk call is recorded once it starts, with what asked for it."""
+def recorder(compiler: str, folder: Path) -> tuple[Path, dict[str, str]]:
+    """Build the library that records; return it and the environment that lets a process use it."""
     library = folder / "recorder.so"
     subprocess.run(
         [compiler, "-shared", "-fPIC", "-O1", "-o", library, HERE / "recorder.c", "-ldl"],
         check=True,
     )
+    return library, {
+        "LD_PRELOAD": str(library),
+        "POWER_CUT_ROOT": str(folder / "data"),
+        "POWER_CUT_LOG": str(folder / RECORD),
+    }
+
+
+def recorded(compiler: str, folder: Path, extra_toml: str = "", **environment: str) -> Served:
+    """Return a gate whose every disk call is recorded once it starts, with what asked for it."""
+    library, recording = recorder(compiler, folder)
     served = Served(
         folder,
         extra_toml=extra_toml,
-        environment={
-            "LD_PRELOAD": str(library),
-            "POWER_CUT_ROOT": str(folder / "data"),
-            "POWER_CUT_LOG": str(folder / RECORD),
-            **environment,
-        },
+        environment=recording | environment,
         launcher=(str(HERE / "marked.py"), str(library)),
     )
     served.data_dir.mkdir()
