@@ -16,7 +16,7 @@ NRQ := models/zoo/nrq/1.0.0
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench kill-test power-cut-test nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -71,6 +71,12 @@ doctor: $(VENV)/.run ## say in plain words what is wrong with this machine
 
 bench: $(VENV)/.test ## measure latency, rate and idle cost beside their baselines (about ten minutes)
 	@$(BIN)/python -m loadtests.bench $(BENCH)
+
+front-door: $(VENV)/.test ## measure rates, cines and idle associations beside Orthanc and DCMTK (about twenty minutes)
+	@$(BIN)/python -m loadtests.front_door $(FRONT_DOOR)
+
+soak: $(VENV)/.test ## push 20 objects/s for an hour; memory must stay flat, answers quick
+	@$(BIN)/python -m loadtests.soak $(SOAK)
 
 kill-test: $(VENV)/.test ## 200 SIGKILLs while four carts push, 20 while results are made; nothing acknowledged may be lost
 	@SONOGATE_KILLS=200 SONOGATE_RESULT_KILLS=20 $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 \

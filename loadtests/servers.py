@@ -68,7 +68,7 @@ def wait_for(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
 
 
 @contextmanager
-def gate(folder: Path) -> Iterator[Server]:
+def gate(folder: Path, max_unjudged: int = 20_000) -> Iterator[Server]:
     """SonoGate with two scoring workers."""
     port, http_port = free_port(), free_port()
     config = folder / "sonogate.toml"
@@ -76,7 +76,8 @@ def gate(folder: Path) -> Iterator[Server]:
         f'data_dir = "{folder / "data"}"\n[listener]\nport = {port}\n'
         f"max_sender_associations = 500\nsender_associations_per_minute = 100000\n"
         f"[http]\nport = {http_port}\n"
-        '[spool]\nmin_free_bytes = 100000000\n[log]\nlevel = "warning"\n',
+        f"[spool]\nmin_free_bytes = 100000000\nmax_unjudged = {max_unjudged}\n"
+        '[log]\nlevel = "warning"\n',
         encoding="utf-8",
     )
     command = [sys.executable, "-m", "sonogate", "serve", "--config", str(config)]
