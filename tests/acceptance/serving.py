@@ -71,6 +71,7 @@ class Served:
             self.process = subprocess.Popen(
                 [sys.executable, *self.launcher, "serve", "--config", str(self.write_config())],
                 env=os.environ | dict(self.environment),
+                cwd=self.folder,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

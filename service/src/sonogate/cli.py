@@ -17,7 +17,6 @@ import typer
 from rich.console import Console
 
 from sonogate import __version__, auditing
-from sonogate.domain.verdict import Band, Verdict
 from sonogate.errors import GateError
 from sonogate.progress import Progress
 from sonogate.settings import LogSettings, Settings, load, loading, reference
@@ -45,11 +44,12 @@ PathsArgument = Annotated[list[Path], typer.Argument(help="Files, or folders to 
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Run the gate until it is told to stop (Ctrl-C or SIGTERM)."""
-    from sonogate.observe import logs
+    from sonogate.observe import dumps, logs
     from sonogate.receive.tls import check_files
 
     settings = loading.load_checked(config, check_files)
     logs.configure(settings.log)
+    dumps.forbid_dumps()
     typer.echo(_plan(settings), err=True)
     _until_stopped(_serve(settings))
 
@@ -208,25 +208,10 @@ def score(
                 progress.beside(partial(typer.echo, skipped, err=True))
                 continue
             n_judged += 1
-            said = json.dumps(judged.to_json()) if as_json else _lines(judged.path, judged.verdict)
+            said = json.dumps(judged.to_json()) if as_json else judged.to_text()
             progress.beside(partial(typer.echo, said))
     if not n_judged:
         raise GateError("Nothing to judge: give DICOM objects, PNG, JPEG or WebP images.")
-
-
-def _lines(path: Path, verdict: Verdict) -> str:
-    from sonogate.judge.findings import action_of, notes
-
-    word = verdict.band.value if verdict.band else verdict.status.replace("_", " ")
-    quality = "" if verdict.quality is None else f" {verdict.quality:.0f}"
-    said = [f"{word}{quality}", *(part for part in (verdict.reason, verdict.action) if part)]
-    mark = "noticed" if verdict.band is Band.HIGH else "also"
-    return "\n    ".join(
-        [
-            f"{path}: {'. '.join(said)}",
-            *(f"{mark}: {each.label}. {action_of(each.code)}" for each in notes(verdict)),
-        ]
-    )
 
 
 @app.command()

@@ -47,6 +47,8 @@ class Gate:
 
     def __post_init__(self) -> None:
         settings = self.settings
+        thresholds = settings.judge.thresholds
+        self.metrics.exam.learn(each.exam_type for each in thresholds if each.exam_type)
         self.database = Database(settings.database_url)
         self.trail = Trail(self.database, settings)
         self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)

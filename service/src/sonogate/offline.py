@@ -22,7 +22,8 @@ from sonogate.domain.instance import (
     sniff,
 )
 from sonogate.domain.job import Examination, Job, Outcome
-from sonogate.domain.verdict import Seconds, Verdict
+from sonogate.domain.verdict import Band, Seconds, Verdict
+from sonogate.judge.findings import action_of, notes
 from sonogate.judge.policy import Policy
 from sonogate.score.scorer import ModelScorer
 from sonogate.settings import Settings
@@ -44,6 +45,18 @@ class Judged:
         """Return the verdict's schema with the file's `path` in front."""
         body = self.verdict.model_dump(mode="json") if self.verdict else {}
         return {"path": str(self.path), **body}
+
+    def to_text(self) -> str:
+        """Say the verdict, and what was noticed, in a few lines."""
+        verdict = self.verdict
+        if verdict is None:
+            return f"{self.path}: {self.skipped}"
+        word = verdict.band.value if verdict.band else verdict.status.replace("_", " ")
+        quality = "" if verdict.quality is None else f" {verdict.quality:.0f}"
+        said = [f"{word}{quality}", *(part for part in (verdict.reason, verdict.action) if part)]
+        mark = "noticed" if verdict.band is Band.HIGH else "also"
+        more = [f"{mark}: {each.label}. {action_of(each.code)}" for each in notes(verdict)]
+        return "\n    ".join([f"{self.path}: {'. '.join(said)}", *more])
 
 
 def judge_files(paths: Sequence[Path], settings: Settings) -> Iterator[Judged]:

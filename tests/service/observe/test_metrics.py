@@ -6,7 +6,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from sonogate.errors import UnscorableError
-from sonogate.observe.metrics import LabelLimit, Metrics
+from sonogate.observe.labels import LabelLimit
+from sonogate.observe.metrics import Metrics
 from sonogate.observe.reference import make_reference
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "metrics.md"
@@ -48,6 +49,17 @@ def test_a_flood_of_senders_does_not_flood_the_metrics() -> None:
 
     assert ["A", "B", "other", "A", "none", "none"] == [
         limit(value) for value in ("A", "B", "C", "A", "", None)
+    ]
+
+
+def test_what_a_person_typed_is_no_label() -> None:
+    """A study description may hold a name; exam types that the standard or the site names pass."""
+    exam = Metrics().exam
+    exam.learn(["Sonography of wrists"])
+
+    assert ["LIVER", "SMALL PARTS", "SONOGRAPHY OF WRISTS", "other", "none", "none"] == [
+        exam(value)
+        for value in ("LIVER", "small parts", "SONOGRAPHY OF WRISTS", "LIVER CANARY^NAME", "", None)
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
+from sonogate.observe.unasked import take_over
 from sonogate.settings import LogSettings
 
 ALLOWED_FIELDS = frozenset(
@@ -46,10 +47,12 @@ ALLOWED_FIELDS = frozenset(
         "stage",
         "exception_type",
         "destination",
+        "origin",
+        "frames",
     }
 )
 """Everything else is dropped before a line is written. `path` is ours, never the sender's;
-`destination` is a name from the settings."""
+`destination` is a name from the settings; `origin` and `frames` are places in code."""
 
 
 CHATTY_LIBRARIES = ("httpx", "httpcore", "pynetdicom", "pydicom")
@@ -76,7 +79,11 @@ def keep_allowed(
 
 
 def configure(settings: LogSettings) -> None:
-    """Set structlog up for this process; called once, by the entry point."""
+    """Set structlog up for this process; called once, by the entry point.
+
+    What libraries log, and what ends a thread or the process, is said from then on by its type and
+    its place in code alone.
+    """
     for library in CHATTY_LIBRARIES:
         logging.getLogger(library).setLevel(logging.WARNING)
     renderer: structlog.types.Processor = (
@@ -97,6 +104,7 @@ def configure(settings: LogSettings) -> None:
         logger_factory=structlog.WriteLoggerFactory(cast(TextIO, CurrentStderr())),
         cache_logger_on_first_use=True,
     )
+    take_over(get_logger().log)
 
 
 def get_logger() -> structlog.typing.FilteringBoundLogger:

@@ -1,16 +1,16 @@
 """Every metric of the gate; one owner process, one registry per running gate.
 
-Labels come from closed sets. Sender and exam type are open in principle, so each is limited to the
-first `LABEL_LIMIT` values seen; the rest are counted as "other".
+Labels come from closed sets. Senders are open in principle, so they are limited to the first
+`LABEL_LIMIT` seen; exam types to those that are known. The rest count as "other".
 """
 
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from sonogate.observe.labels import KnownNames, LabelLimit
 from sonogate.observe.network_metrics import NetworkMetrics
 
-LABEL_LIMIT = 100
 BANDS = ("high", "medium", "low")
 PROVIDERS = ("tensorrt", "cuda", "cpu")
 REFUSAL_RULES = (
@@ -45,30 +45,13 @@ FORWARD_STATES = ("owed", "held", "refused")
 STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
-class LabelLimit:
-    """Lets the first `limit` different values through and calls the rest "other"."""
-
-    def __init__(self, limit: int = LABEL_LIMIT) -> None:
-        self._limit = limit
-        self._seen: set[str] = set()
-
-    def __call__(self, value: str | None) -> str:
-        """Return the label for a value; "none" for nothing."""
-        if not value:
-            return "none"
-        if value not in self._seen and len(self._seen) >= self._limit:
-            return "other"
-        self._seen.add(value)
-        return value
-
-
 class Metrics:
     """The gate's metrics, as attributes."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.ae = LabelLimit()
-        self.exam = LabelLimit()
+        self.exam = KnownNames()
         self._receive()
         self._judge()
         self._run()

@@ -10,16 +10,19 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from sonogate.observe.metrics import LABEL_LIMIT, Metrics
+from sonogate.observe.labels import LABEL_LIMIT
+from sonogate.observe.metrics import Metrics
 
 HEAD = f"""# Metrics
 
 What `GET /metrics` shows, in Prometheus form. Written by `python -m sonogate.observe.reference`;
 don't edit.
 
-Labels come from closed sets, so no label ever holds a UID or anything of a patient. Senders and
-exam types are open in principle: the first {LABEL_LIMIT} values are shown, the rest count as
-`other`; `none` stands for nothing. Counters end in `_total`; histograms have `_bucket`, `_sum` and
+Labels come from closed sets, so no label ever holds a UID or anything of a patient. Of senders
+the first {LABEL_LIMIT} AE titles are shown. Of exam types those are shown that the standard or
+`[[judge.thresholds]]` names: a cart without Body Part Examined gives its study description
+instead, which a person may have typed a name into. The rest count as `other`; `none` stands for
+nothing. Counters end in `_total`; histograms have `_bucket`, `_sum` and
 `_count`. Series of closed labels start at 0.
 
 | metric | kind | labels | what it says |

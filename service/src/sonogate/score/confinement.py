@@ -10,10 +10,11 @@ import signal
 import sys
 from pathlib import Path
 
+from sonogate.observe.dumps import forbid_dumps
+
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
-PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 MAX_OPEN_FILES = 128
 NICENESS = 19
@@ -27,14 +28,13 @@ def confine() -> list[str]:
     Returns:
         The steps that this system did not allow, in plain words.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forbid_dumps()
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     if sys.platform != "linux":
         return ["no network isolation outside Linux"]
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    libc.prctl(PR_SET_DUMPABLE, 0)
     if libc.unshare(CLONE_NEWNET) and libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
         return [f"no network isolation: {os.strerror(ctypes.get_errno())}"]
     return []

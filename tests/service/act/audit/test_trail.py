@@ -71,6 +71,17 @@ async def test_an_image_read_before_its_verdict_is_told_by_its_study_later(
     assert [STUDY] == [one.study_uid for one in await entries(database)]
 
 
+async def test_a_study_that_is_not_here_is_not_named(database: Database) -> None:
+    """A wrong address may hold a name; it would go to an audit record repository with the trail."""
+    clinic, trail = Clinic(database), Trail(database, Settings())
+    await clinic.judge(await clinic.receive("1.2.3.1"))
+    for study_uid in ("Canary^Name", "1.2.3.999", STUDY):
+        trail.note(Note("read", "http.token", "192.0.2.7", study_uid=study_uid))
+    await trail.write_waiting()
+
+    assert [None, STUDY] == [entry.study_uid for entry in await entries(database)]
+
+
 async def test_refusals_are_counted_not_listed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

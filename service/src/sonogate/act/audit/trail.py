@@ -189,8 +189,13 @@ def _append(tx: Transaction, entries: list[AuditEntry]) -> None:
 
 
 def _located(tx: Transaction, note: Note) -> Note:
-    """Say an instance's study instead, so that a study's reading is one note, else its object."""
+    """Say an instance's study instead, so that a study's reading is one note, else its object.
+
+    A study that is not here is not named: the reader made it up, and may have typed a name.
+    """
     object_id = note.object_id
+    if note.study_uid and tx.studies.get(note.study_uid) is None:
+        return replace(note, study_uid=None)
     if note.instance_uid:
         object_id = tx.audit.object_of_instance(note.instance_uid)
     if object_id is None:

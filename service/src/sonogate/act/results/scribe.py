@@ -13,6 +13,7 @@ import warnings
 from typing import Final
 
 from sonogate.act.results.facts import Answer, Answers, Order, Orders
+from sonogate.observe.dumps import forbid_dumps
 
 MEMORY_BYTES: Final = 2 * 1024**3
 """Address space of a scribe; a hostile header may ask for more."""
@@ -82,8 +83,8 @@ def write(order: Order) -> Answer:
 
 
 def confine() -> None:
-    """Bound memory and give way to others; no files, no core."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Bound memory and give way to others; no files, no dumps."""
+    forbid_dumps()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
