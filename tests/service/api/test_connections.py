@@ -50,6 +50,23 @@ async def test_a_head_that_never_ends_is_cut_off(
     writer.close()
 
 
+async def test_a_client_that_asks_again_and_again_keeps_its_connection(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each head has its own time; closing between two requests would lose the second."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + 0.7
+    while loop.time() < until:
+        writer.write(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        await reader.readexactly(length)
+        await asyncio.sleep(0.03)
+    writer.close()
+
+
 async def test_connections_beyond_the_bound_are_closed(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

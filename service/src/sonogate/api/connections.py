@@ -30,11 +30,12 @@ class BoundedProtocol(_Base):  # type: ignore[misc]  # uvicorn chooses its base 
         if self._head is None and self._is_between_requests:
             self._wait_for_head()
         super().data_received(data)
+        if not self._is_between_requests:
+            self._stop_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
-        if self._head is not None:
-            self._head.cancel()
+        self._stop_waiting()
         super().connection_lost(exc)
 
     @property
@@ -43,6 +44,12 @@ class BoundedProtocol(_Base):  # type: ignore[misc]  # uvicorn chooses its base 
 
     def _wait_for_head(self) -> None:
         self._head = asyncio.get_running_loop().call_later(HEAD_SECONDS, self._give_up)
+
+    def _stop_waiting(self) -> None:
+        """The head is whole, and a client that asks again and again is not cut off for it."""
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
     def _give_up(self) -> None:
         self._head = None
