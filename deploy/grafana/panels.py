@@ -232,4 +232,43 @@ PLANT = (
     lines("HTTP requests", "reqps", rate("sonogate_http_requests_total", "route", "status")),
 )
 
-ROWS = {"Now": NOW, "Quality": QUALITY, "Time": TIME, "Plant": PLANT}
+ARCHIVES = (
+    lines(
+        "Waiting for archives",
+        "short",
+        Query(
+            expr="sum by (destination, state) (sonogate_forward_pending)",
+            legend="{{destination}} {{state}}",
+        ),
+        description="Objects that a destination has not got: owed, held back, refused.",
+    ),
+    lines(
+        "Oldest object owed",
+        "s",
+        Query(
+            expr="max by (destination) (sonogate_forward_oldest_seconds)", legend="{{destination}}"
+        ),
+        Query(
+            expr="max by (destination) (sonogate_forward_breaker_open) > 0",
+            legend="{{destination}} is rested from",
+        ),
+        description="A destination that failed is rested from, then tried again.",
+    ),
+    lines("Answers of archives", "cps", rate("sonogate_forwarded_total", "destination", "result")),
+    bar("Results made", bars("sonogate_results_made_total", "kind")),
+    bar(
+        "Results not made, by reason",
+        bars("sonogate_results_failed_total", "reason"),
+        description="Reports, advice and rejections; verdicts are not touched.",
+    ),
+    lines(
+        "Commitment and exam steps",
+        "short",
+        Query(expr="sum(sonogate_commitments_open)", legend="requests not answered"),
+        Query(
+            expr="sum by (server) (sonogate_mpps_forwards_pending)", legend="steps for {{server}}"
+        ),
+    ),
+)
+
+ROWS = {"Now": NOW, "Quality": QUALITY, "Time": TIME, "Plant": PLANT, "Archives": ARCHIVES}

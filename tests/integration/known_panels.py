@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from sonogate.observe.metrics import STAGE_BUCKETS, VERDICT_BUCKETS
+from tests.integration.known_archives import answers_of_archives, not_passed_on, oldest_owed
 from tests.integration.known_day import Sent
 from tests.integration.known_ward import GAUGE_SECONDS
 from tests.integration.known_window import Key, Span, Spans, Window
@@ -259,5 +260,13 @@ PANELS: Mapping[str, Callable[[Window], Spans]] = {
     "Received after acquired, median A": delays,
     "Received after acquired, median B": lambda _: exactly({"AHEAD": 1}),
     "HTTP requests A": lambda w: per_second(w, requests(w)),
+    "Waiting for archives A": not_passed_on,
+    "Oldest object owed A": oldest_owed,
+    "Oldest object owed B": lambda _: exactly({"dead": 1}),
+    "Answers of archives A": answers_of_archives,
+    "Results made A": lambda _: exactly({"report": 0, "advice": 0, "rejection": 0}),
+    "Results not made, by reason A": lambda _: exactly({"no_source": 0, "refused": 0, "scribe": 0}),
+    "Commitment and exam steps A": lambda _: exactly({(): 0}),
+    "Commitment and exam steps B": lambda _: exactly({"ris": 0}),
 }
 """Each query of the dashboard; series at zero are left out."""

@@ -15,8 +15,12 @@ import pytest_asyncio
 from pydicom.uid import generate_uid
 
 from sonogate.settings import (
+    DestinationSettings,
+    ForwardSettings,
     HttpSettings,
     ListenerSettings,
+    MppsServerSettings,
+    MppsSettings,
     ScoringSettings,
     Settings,
     SpoolSettings,
@@ -24,6 +28,7 @@ from sonogate.settings import (
     WebhookSettings,
 )
 from sonogate.testing import running_gate
+from tests.integration.forwarding import free_port
 from tests.integration.known_day import CANARY, Day, Doors, Sent, picture, still
 from tests.integration.known_panels import PANELS
 from tests.integration.known_ward import ROOM2, Ear, Ward
@@ -52,7 +57,13 @@ class Looked:
 
 
 def settings(folder: Path, receiver: Receiver) -> Settings:
-    """One worker, short times, free ports."""
+    """One worker, short times, free ports; a folder takes all objects, nobody listens for others.
+
+    The archive is dead, the MPPS server too: nobody sends steps here.
+    """
+    shelf = folder / "shelf"
+    shelf.mkdir()
+    nobody = {"host": "127.0.0.1", "port": free_port()}
     return Settings(
         data_dir=folder,
         listener=ListenerSettings(port=0, check_called_ae=True, max_object_bytes=400_000),
@@ -61,6 +72,13 @@ def settings(folder: Path, receiver: Receiver) -> Settings:
         scoring=ScoringSettings(workers=1, deadline_seconds=8),
         track=TrackSettings(settle_seconds=2, close_seconds=9),
         webhooks=(WebhookSettings(url=receiver.url),),
+        forward=ForwardSettings(
+            destinations=(
+                DestinationSettings(name="shelf", kind="folder", folder=shelf),
+                DestinationSettings(name="dead", ae_title="DEAD", retry_max_seconds=3600, **nobody),
+            )
+        ),
+        mpps=MppsSettings(forward_to=(MppsServerSettings(name="ris", ae_title="RIS", **nobody),)),
     )
 
 

@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import start_http_server
 
 from sonogate.observe.metrics import Metrics
+from tests.integration.known_archives import fill_archives
 from tests.integration.prometheus_server import (
     PROMETHEUS,
     QUERIES,
@@ -41,7 +42,7 @@ def metrics() -> Metrics:
             metrics.findings.labels(sender, exam, "low", finding)
     metrics.http_requests.labels("/v1/studies", "GET", "2xx")
     metrics.build_info.labels("0").set(1)
-    metrics.show_destination("pacs")
+    metrics.forward.show_destination("pacs")
     metrics.network.show_server("ris")
     return metrics
 
@@ -139,6 +140,7 @@ def fill(metrics: Metrics) -> None:
     metrics.outbox_oldest_seconds.set(21)
     metrics.sender_delay_seconds.labels("ROOM1").set(3.5)
     metrics.clock_skewed.labels("ROOM2").set(1)
+    fill_archives(metrics)
     metrics.queue_objects.set(7)
 
 
@@ -254,6 +256,17 @@ EXPECTED: dict[str, dict[tuple[str, ...], float]] = {
     "Received after acquired, median A": {("ROOM1",): 3.5},
     "Received after acquired, median B": {("ROOM2",): 1},
     "HTTP requests A": {("/v1/studies", "2xx"): 30 / RANGE_SECONDS},
+    "Waiting for archives A": {("pacs", "owed"): 12, ("pacs", "held"): 3},
+    "Oldest object owed A": {("pacs",): 77},
+    "Oldest object owed B": {("pacs",): 1},
+    "Answers of archives A": {
+        ("pacs", "stored"): 90 / RANGE_SECONDS,
+        ("pacs", "failed"): 9 / RANGE_SECONDS,
+    },
+    "Results made A": {("report",): 14},
+    "Results not made, by reason A": {("no_source",): 2},
+    "Commitment and exam steps A": {(): 6},
+    "Commitment and exam steps B": {("ris",): 8},
 }
 """What each panel must show for the numbers of `fill`; series at zero are left out.
 

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sonogate.observe.labels import KnownNames, LabelLimit
 from sonogate.observe.network_metrics import NetworkMetrics
+from sonogate.observe.outgoing_metrics import ForwardMetrics, ResultMetrics
 
 BANDS = ("high", "medium", "low")
 PROVIDERS = ("tensorrt", "cuda", "cpu")
@@ -37,16 +38,12 @@ TLS_REFUSALS = (
     "lost",
     "other",
 )
-RESULT_KINDS = ("report", "advice", "rejection")
-RESULT_FAILURES = ("no_source", "refused", "scribe")
 VERDICT_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30)
-FORWARD_RESULTS = ("stored", "duplicate", "warning", "refused", "failed")
-FORWARD_STATES = ("owed", "held", "refused")
 STAGE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 
 
 class Metrics:
-    """The gate's metrics, as attributes."""
+    """The gate's metrics, as attributes; those of rooms of their own in parts."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -55,7 +52,8 @@ class Metrics:
         self._receive()
         self._judge()
         self._run()
-        self._forward()
+        self.forward = ForwardMetrics(self.registry)
+        self.results = ResultMetrics(self.registry)
         self.network = NetworkMetrics(self.registry)
         self._start_at_zero()
 
@@ -76,9 +74,6 @@ class Metrics:
             self.provider_rung: (PROVIDERS,),
             self.worker_restarts: (("crash", "deadline"),),
             self.deliveries: (("delivered", "failed"),),
-            self.results_made: (RESULT_KINDS,),
-            self.results_failed: (RESULT_FAILURES,),
-            self.rejection_calls: (("reject", "revoke"), ("delivered", "failed")),
         }
         for metric, labels in closed.items():
             for values in product(*labels):
@@ -226,25 +221,6 @@ class Metrics:
             ["result"],
             registry=registry,
         )
-        self.results_made = Counter(
-            "sonogate_results_made",
-            f"DICOM results made, by kind ({', '.join(RESULT_KINDS)}).",
-            ["kind"],
-            registry=registry,
-        )
-        self.results_failed = Counter(
-            "sonogate_results_failed",
-            f"Results that could not be made, by reason ({', '.join(RESULT_FAILURES)}).",
-            ["reason"],
-            registry=registry,
-        )
-        self.rejection_calls = Counter(
-            "sonogate_rejection_calls",
-            "Calls that tell a dcm4chee archive of a rejection, by action (reject, revoke) and "
-            "result (delivered, failed).",
-            ["action", "result"],
-            registry=registry,
-        )
         self.sender_delay_seconds = Gauge(
             "sonogate_sender_delay_seconds",
             "Median of received minus acquired, by sender.",
@@ -271,40 +247,3 @@ class Metrics:
             registry=registry,
         )
         self.build_info = Gauge("sonogate_build_info", "Always 1.", ["version"], registry=registry)
-
-    def _forward(self) -> None:
-        registry = self.registry
-        self.forwarded = Counter(
-            "sonogate_forwarded",
-            "Answers of destinations to objects, by result: stored, duplicate (it was there), "
-            "warning (stored, with a remark), refused (an alarm), failed (it is tried again).",
-            ["destination", "result"],
-            registry=registry,
-        )
-        self.forward_pending = Gauge(
-            "sonogate_forward_pending",
-            "Objects that a destination has not got (owed, held, refused).",
-            ["destination", "state"],
-            registry=registry,
-        )
-        self.forward_oldest_seconds = Gauge(
-            "sonogate_forward_oldest_seconds",
-            "Age of the oldest object owed to a destination; held ones are not owed yet.",
-            ["destination"],
-            registry=registry,
-        )
-        self.forward_breaker_open = Gauge(
-            "sonogate_forward_breaker_open",
-            "1 while a destination is rested from because it failed.",
-            ["destination"],
-            registry=registry,
-        )
-
-    def show_destination(self, destination: str) -> None:
-        """Show a destination's closed labels at 0, as `_start_at_zero` does."""
-        for result in FORWARD_RESULTS:
-            self.forwarded.labels(destination, result)
-        for state in FORWARD_STATES:
-            self.forward_pending.labels(destination, state)
-        self.forward_oldest_seconds.labels(destination)
-        self.forward_breaker_open.labels(destination)

@@ -7,6 +7,7 @@ A test asks that the page is what this makes.
 
 import sys
 from collections.abc import Iterator
+from itertools import chain
 
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -36,7 +37,8 @@ def make_reference() -> str:
 
 
 def _lines(metrics: Metrics) -> Iterator[str]:
-    for metric in (*vars(metrics).values(), *vars(metrics.network).values()):
+    parts = (metrics, metrics.forward, metrics.results, metrics.network)
+    for metric in chain.from_iterable(vars(part).values() for part in parts):
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()
             suffix = "_total" if family.type == "counter" else ""

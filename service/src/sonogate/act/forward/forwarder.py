@@ -13,7 +13,8 @@ from sonogate.act.forward.way import Way
 from sonogate.act.rhythm import every, woken
 from sonogate.domain.instance import ReceivedInstance, Span, Transport
 from sonogate.observe.logs import get_logger
-from sonogate.observe.metrics import FORWARD_STATES, Metrics
+from sonogate.observe.metrics import Metrics
+from sonogate.observe.outgoing_metrics import FORWARD_STATES
 from sonogate.settings import DestinationSettings
 from sonogate.store.database import Database
 from sonogate.store.forward_records import (
@@ -62,7 +63,7 @@ class Forwarder:
         metrics: Metrics,
     ) -> None:
         self._database = database
-        self._metrics = metrics
+        self._metrics = metrics.forward
         self._place_of = place_of
         self._results_dir = results_dir
         self._look = asyncio.Event()
@@ -79,7 +80,7 @@ class Forwarder:
             for each in destinations
         }
         for name in self.ways:
-            metrics.show_destination(name)
+            self._metrics.show_destination(name)
 
     def notify(self) -> None:
         """Something may be decided."""
@@ -171,12 +172,12 @@ class Forwarder:
             queue = await self._database.read(_reader_of(name))
             for state in FORWARD_STATES:
                 n_objects = queue.by_state.get(ForwardState(state), 0)
-                self._metrics.forward_pending.labels(name, state).set(n_objects)
+                self._metrics.pending.labels(name, state).set(n_objects)
             oldest = queue.oldest_owed_at
             age = (now - oldest).total_seconds() if oldest else 0.0
-            self._metrics.forward_oldest_seconds.labels(name).set(max(0.0, age))
+            self._metrics.oldest_seconds.labels(name).set(max(0.0, age))
             is_open = way.breaker.state(now) is not BreakerState.CLOSED
-            self._metrics.forward_breaker_open.labels(name).set(is_open)
+            self._metrics.breaker_open.labels(name).set(is_open)
 
     async def _drop_owed_to_the_gone(self) -> None:
         names, now = self.destinations.names, datetime.now(UTC)

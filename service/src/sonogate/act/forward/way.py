@@ -148,7 +148,7 @@ class Way:
 
     async def _fail_whole(self, now: datetime, reason: str) -> None:
         row = self.breaker.fail(now, reason)
-        self.metrics.forwarded.labels(self.name, "failed").inc()
+        self.metrics.forward.answers.labels(self.name, "failed").inc()
         log.warning(
             "forwarding failed",
             destination=self.name,
@@ -212,7 +212,7 @@ class Way:
             self._pause()
 
     def _count(self, result: str) -> None:
-        self.metrics.forwarded.labels(self.name, result).inc()
+        self.metrics.forward.answers.labels(self.name, result).inc()
 
     def _pause(self) -> None:
         """The database refused: sending on would send the same objects again and again."""

@@ -84,7 +84,7 @@ class Archive:
         reason = await self._post(client, call)
         now = datetime.now(UTC)
         result = "failed" if reason else "delivered"
-        self.metrics.rejection_calls.labels(call.action, result).inc()
+        self.metrics.results.rejection_calls.labels(call.action, result).inc()
         if not reason:
             await self.database.write(lambda tx: tx.rejections.called(call.id, now))
             return

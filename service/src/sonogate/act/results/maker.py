@@ -91,7 +91,7 @@ class Maker:
         try:
             await self.make(owed)
         except (ScribeError, OSError) as error:
-            self.metrics.results_failed.labels("scribe").inc()
+            self.metrics.results.failed.labels("scribe").inc()
             wait = self.backoff.seconds(owed.attempts + 1)
             next_at = datetime.now(UTC) + timedelta(seconds=wait)
             log.warning("results not made", reason=type(error).__name__, attempt=owed.attempts + 1)
@@ -176,10 +176,10 @@ class Maker:
         for draft, answer in pairs:
             if answer.written is not None:
                 n_made += 1
-                self.metrics.results_made.labels(draft.order.kind).inc()
+                self.metrics.results.made.labels(draft.order.kind).inc()
                 continue
             reason = "no_source" if answer.refused == "no_source" else "refused"
-            self.metrics.results_failed.labels(reason).inc()
+            self.metrics.results.failed.labels(reason).inc()
             log.error("result not made", reason=reason, exception_type=answer.refused)
         if n_made:
             log.info("results made", n_objects=n_made)
