@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sonogate.doctor import destinations, disk, doors, model
+from sonogate.doctor import certificates, destinations, disk, doors, model, network
 from sonogate.doctor.check import Check, Level
 from sonogate.settings import Settings
 
@@ -14,5 +14,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from doors.checks(settings)
     yield from disk.checks(settings)
     yield from model.checks(settings)
+    yield from certificates.checks(settings)
     yield from destinations.checks(settings)
+    yield from network.checks(settings)
     yield from doors.senders(settings)
