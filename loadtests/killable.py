@@ -48,8 +48,12 @@ class Killable(ABC):
     def kept(self, uids: Iterable[str]) -> set[str]:
         """Return those of these UIDs whose whole object it can give back."""
 
+    def ports(self) -> tuple[int, ...]:
+        """Return the ports that are open once it is ready."""
+        return self.dicom_port, self.http_port
+
     def start(self) -> None:
-        """Start, and wait for its port."""
+        """Start, and wait for its ports."""
         self.data_dir.mkdir(exist_ok=True)
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -60,7 +64,8 @@ class Killable(ABC):
                 env=os.environ | NODELAY | dict(self.environment),
                 start_new_session=True,
             )
-        wait_for(self.dicom_port, self.process, self.folder)
+        for port in self.ports():
+            wait_for(port, self.process, self.folder)
 
     def kill(self) -> None:
         """SIGKILL it and all its children at once."""
@@ -169,6 +174,10 @@ class Storescp(Killable):
         program = tool("storescp") or "storescp"
         options = ["--fork", "+xa", "+uf", "-od", str(self.data_dir)]
         return [program, *options, str(self.dicom_port)]
+
+    def ports(self) -> tuple[int, ...]:
+        """Return its only port."""
+        return (self.dicom_port,)
 
     def kept(self, uids: Iterable[str]) -> set[str]:
         """Return those of which there is a whole file."""
