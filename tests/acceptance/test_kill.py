@@ -59,7 +59,7 @@ def test_kills_lose_nothing_and_repeat_nothing_visible(
     need_tool: Callable[[str], str], tmp_path: Path
 ) -> None:
     """What was acknowledged has a verdict, one effect, and one instance in Orthanc."""
-    n_kills = int(os.environ.get("SONOGATE_KILLS", "12"))
+    n_kills = int(os.environ.get("SONOGATE_KILLS", "8"))
     exam = make_exam(SHARE * n_kills)
     pacs, log = free_port(), tmp_path / "receiver.log"
     with (

@@ -20,8 +20,8 @@ from tests.acceptance.serving import Served
 from tests.integration.forwarding import free_port, instances_in, orthanc
 
 pytestmark = [pytest.mark.integration, pytest.mark.acceptance, pytest.mark.slow]
-KILL_AFTER_SECONDS = (0.5, 3.0)
-"""From the change that asks for results; writing them takes one to four seconds."""
+KILL_AFTER = (0.3, 1.7)
+"""From the change that asks for results, in parts of the time that the first ones took."""
 TOML = """
 [scoring]
 workers = 1
@@ -59,7 +59,7 @@ def ask(served: Served, method: str, path: str, body: Any = None) -> Any:
         return json.load(answer)
 
 
-def wait_for(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(is_so: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not is_so():
@@ -86,13 +86,16 @@ async def test_results_outlive_kills(
         assert Cart(served.dicom_port).push([image])
         wait_for(lambda: served.get(f"/v1/instances/{uid}")["status"] == "graded")
         ask(served, "POST", f"/v1/studies/{study_uid}/close")
+        closed_at = time.monotonic()
+        wait_for(lambda: bool(results()))
+        usual_seconds = time.monotonic() - closed_at
         for number in range(n_kills):
             if number % 2:
                 ask(served, "DELETE", f"/v1/instances/{uid}/override", {"by": "dr"})
             else:
                 wish = {"band": "low", "reason": "blurred", "by": "dr"}
                 ask(served, "POST", f"/v1/instances/{uid}/override", wish)
-            await asyncio.sleep(rng.uniform(*KILL_AFTER_SECONDS))
+            await asyncio.sleep(usual_seconds * rng.uniform(*KILL_AFTER))
             served.kill()
             served.start()
         wait_for(lambda: _is_settled(served, results()))

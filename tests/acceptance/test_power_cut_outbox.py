@@ -251,7 +251,7 @@ async def test_a_power_cut_leaves_one_effect_and_one_report_of_each(
     recording: Recording, tmp_path: Path
 ) -> None:
     """At every cut point: one effect for each verdict, one file for each image and closed study."""
-    n_cuts = int(os.environ.get("SONOGATE_OUTBOX_CUTS", "6"))
+    n_cuts = int(os.environ.get("SONOGATE_OUTBOX_CUTS", "4"))
     cuts = outbox_cuts(recording, n_cuts)
 
     assert N_STUDIES * OF_EACH == len(acknowledged(recording.entries))
