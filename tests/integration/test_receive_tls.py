@@ -19,7 +19,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import UltrasoundImageStorage
 
 from sonogate.receive.spool.files import Block, SpoolFile
-from sonogate.receive.tls import TLS_1_2_CIPHERS
+from sonogate.receive.tls_files import TLS_1_2_CIPHERS
 from sonogate.settings import MIB
 from tests.integration.test_receive_pynetdicom import instance
 from tests.service.receive.door import (

@@ -12,6 +12,7 @@ from sonogate.act.network.steps import StepForwarder
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.commitment import report_set
 from sonogate.receive.tls import client_context, server_context
+from sonogate.receive.tls_files import load_crl
 from sonogate.settings import ListenerSettings, Settings
 from sonogate.store.database import Database
 from sonogate.store.records import DeliveryTargets
@@ -95,5 +96,7 @@ def sender_context(listener: ListenerSettings) -> ssl.SSLContext | None:
     context = client_context(
         listener.tls_client_ca, listener.tls_certificate, listener.tls_key, names
     )
+    if listener.tls_client_crl:
+        load_crl(context, listener.tls_client_crl, "listener.tls_client_crl")
     context.check_hostname = False  # a sender is known by its authority; it has an address, no name
     return context

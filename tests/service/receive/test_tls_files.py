@@ -13,7 +13,8 @@ from cryptography.x509.oid import NameOID
 from sonogate.errors import SettingsError
 from sonogate.observe.metrics import TLS_REFUSALS
 from sonogate.receive.certificate import expires_at
-from sonogate.receive.tls import TlsRefusal, check_files
+from sonogate.receive.tls import check_files
+from sonogate.receive.tls_refusals import TlsRefusal
 from sonogate.settings.loading import load_checked
 from tests.service.receive.keys import Authority
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from sonogate.errors import GateError
-from sonogate.receive.tls import hardened, load_authorities, load_pair
+from sonogate.receive.tls_files import hardened, load_authorities, load_pair
 
 CONNECT_SECONDS: Final = 5.0
 ALERT_SECONDS: Final = 1.0

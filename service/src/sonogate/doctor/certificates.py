@@ -10,8 +10,8 @@ from typing import Any
 from sonogate.demo.tls import self_trusting_context
 from sonogate.doctor.check import Check, fail, ok, warn
 from sonogate.errors import SettingFileError
-from sonogate.receive.certificate import expires_at
-from sonogate.receive.tls import hardened, load_pair
+from sonogate.receive.certificate import expires_at, next_update
+from sonogate.receive.tls_files import hardened, load_pair
 from sonogate.settings import LOOPBACK_HOSTS, Settings
 
 SOON = timedelta(days=30)
@@ -25,6 +25,8 @@ def checks(settings: Settings) -> Iterator[Check]:
     if listener.tls_certificate and listener.tls_key and not _is_over(listener.tls_certificate):
         pair = (listener.tls_certificate, listener.tls_key)
         yield _named("certificate's names", "the listener's", pair, (listener.host,))
+    if listener.tls_client_crl is not None:
+        yield _list_timed(listener.tls_client_crl)
     if http.tls_certificate and http.tls_key:
         pair = (http.tls_certificate, http.tls_key)
         yield _timed("HTTP certificate", http.tls_certificate, "http.tls_certificate")
@@ -53,6 +55,21 @@ def _timed(name: str, certificate: Path, key: str) -> Check:
     except (OSError, ValueError):
         return fail(name, f"{certificate} is no certificate", f"give a PEM file as {key}")
     return end_check(name, key, until, datetime.now(UTC))
+
+
+def _list_timed(lists: Path) -> Check:
+    name, key = "revocation list", "listener.tls_client_crl"
+    try:
+        until = next_update(lists)
+    except (OSError, ValueError):
+        return fail(name, f"{lists} holds none", f"give a PEM file as {key}")
+    if until - datetime.now(UTC) > timedelta(0):
+        return ok(name, f"the oldest is good until {until:%Y-%m-%d %H:%M} UTC")
+    return fail(
+        name,
+        f"out of date since {until:%Y-%m-%d %H:%M} UTC: its authority's senders are refused",
+        f"fetch it anew into {key}, well before it ends; no restart is needed",
+    )
 
 
 def end_check(name: str, key: str, until: datetime, now: datetime) -> Check:

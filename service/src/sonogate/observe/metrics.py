@@ -33,6 +33,8 @@ TLS_REFUSALS = (
     "no_certificate",
     "certificate_expired",
     "certificate_not_trusted",
+    "certificate_revoked",
+    "revocation_unknown",
     "refused_by_peer",
     "timed_out",
     "lost",

@@ -1,6 +1,8 @@
 """X.509 certificates, as far as a door must know them: whose it is, and until when it holds."""
 
+import base64
 import hashlib
+import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-_SEQUENCE, _VERSION, _UTC_TIME = 0x30, 0xA0, 0x17
+_VERSION, _INTEGER, _UTC_TIME, _GENERALIZED_TIME = 0xA0, 0x02, 0x17, 0x18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,34 @@ def expires_at(chain: Path) -> datetime:
     return _not_after(ssl.PEM_cert_to_DER_cert(first))
 
 
+def next_update(lists: Path) -> datetime:
+    """Return when the first of the revocation lists in a PEM file is out of date.
+
+    Raises:
+        OSError: It can't be read.
+        ValueError: It holds none.
+    """
+    text = lists.read_text("ascii", "replace")
+    found = re.findall(r"-----BEGIN X509 CRL-----(.*?)-----END X509 CRL-----", text, re.DOTALL)
+    if not found:
+        raise ValueError(f"{lists} holds no revocation list")
+    return min(_list_ends(base64.b64decode(each)) for each in found)
+
+
+def _list_ends(revocations: bytes) -> datetime:
+    """Walk to a list's next update (RFC 5280 section 5.1); without one it never ends."""
+    try:
+        _, signed = next(_elements(revocations))
+        _, to_be_signed = next(_elements(signed))
+        fields = [each for each in _elements(to_be_signed) if each[0] != _INTEGER]
+        kind, until = fields[3]  # after algorithm, issuer and this update
+    except (StopIteration, IndexError) as error:
+        raise ValueError("this is no X.509 revocation list") from error
+    if kind not in (_UTC_TIME, _GENERALIZED_TIME):
+        return datetime.max.replace(tzinfo=UTC)
+    return _time(kind, until)
+
+
 def _not_after(certificate: bytes) -> datetime:
     """Walk to the validity of a certificate (RFC 5280 section 4.1)."""
     try:
@@ -72,7 +102,12 @@ def _not_after(certificate: bytes) -> datetime:
         kind, until = list(_elements(validity))[1]
     except (StopIteration, IndexError) as error:
         raise ValueError("this is no X.509 certificate") from error
-    text = until.decode("ascii")
+    return _time(kind, until)
+
+
+def _time(kind: int, octets: bytes) -> datetime:
+    """Read a time (RFC 5280 section 4.1.2.5)."""
+    text = octets.decode("ascii")
     if kind == _UTC_TIME:  # two digits of the year: below 50 is 20xx
         text = ("20" if int(text[:2]) < 50 else "19") + text
     return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)

@@ -48,7 +48,8 @@ from sonogate.receive.operation import MAX_DATA_SET_BYTES
 from sonogate.receive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from sonogate.receive.pdus import MAX_ASSOCIATE_BYTES
 from sonogate.receive.status import C_STORE_STATUS, DimseStatus
-from sonogate.receive.tls import TLS_1_2_CIPHERS, TlsRefusal
+from sonogate.receive.tls_files import TLS_1_2_CIPHERS
+from sonogate.receive.tls_refusals import TlsRefusal
 from sonogate.receive.upper_layer import AbortReason, AbortSource
 from sonogate.settings import ListenerSettings
 

@@ -8,7 +8,7 @@ from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.alerts import wire_of_task
 from sonogate.receive.connection import Connection, peer_address, tune
-from sonogate.receive.tls import TlsRefusal, refusal_of
+from sonogate.receive.tls_refusals import TlsRefusal, refusal_of
 
 GOODBYE_SECONDS: Final = 5.0
 """How long a peer has to answer our close_notify; many just close."""

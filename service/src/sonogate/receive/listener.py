@@ -11,11 +11,11 @@ from sonogate.domain.procedure import Steps
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.acceptor import Acceptor, Refused
+from sonogate.receive.certificates import Certificates
 from sonogate.receive.connection import Connection
 from sonogate.receive.contexts import PROCEDURE_STEP, STORAGE_COMMITMENT, supported_contexts
 from sonogate.receive.doorway import Doorway
 from sonogate.receive.spool import Spool
-from sonogate.receive.tls import Certificates
 from sonogate.settings import ListenerSettings
 
 STOP_SECONDS: Final = 5.0

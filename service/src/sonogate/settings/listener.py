@@ -57,6 +57,11 @@ class ListenerSettings(Section):
     )
     """PEM file of the authorities that vouch for senders; with it every sender needs a client
     certificate."""
+    tls_client_crl: HomePath | None = Field(
+        default=None, examples=["/etc/sonogate/tls/carts-crl.pem"]
+    )
+    """PEM file of those authorities' revocation lists. A sender on one is refused; so is every
+    sender whose authority has no list here, or one that is out of date. Read anew as it changes."""
     check_called_ae: bool = False
     """Reject associations that address another AE title."""
     senders: tuple[SenderSettings, ...] = ()
@@ -99,6 +104,8 @@ class ListenerSettings(Section):
                 "tls_client_ca asks senders for certificates over TLS: set tls_certificate and "
                 "tls_key as well"
             )
+        if self.tls_client_crl and not self.tls_client_ca:
+            raise ValueError("tls_client_crl is about senders' certificates: set tls_client_ca")
         named = [sender.ae_title for sender in self.senders if sender.certificate]
         if named and not self.tls_client_ca:
             raise ValueError(
