@@ -44,6 +44,7 @@ def metrics() -> Metrics:
     metrics.build_info.labels("0").set(1)
     metrics.forward.show_destination("pacs")
     metrics.network.show_server("ris")
+    metrics.audit.show_repository("arr")
     return metrics
 
 

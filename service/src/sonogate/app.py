@@ -41,6 +41,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await gate.trail.started()
         stack.push_async_callback(gate.trail.stopped)
         await stack.enter_async_context(background(gate.trail.run()))
+        await stack.enter_async_context(background(gate.audit_sender.run()))
         stack.push_async_callback(gate.pool.stop)
         greeting = await gate.pool.start()
         tell_shortcomings(greeting)

@@ -20,7 +20,7 @@ from sonogate.judge.policy import Policy
 from sonogate.networking import Networking
 from sonogate.observe.health import Check, Readiness
 from sonogate.observe.metrics import Metrics
-from sonogate.outgoing import make_forwarder
+from sonogate.outgoing import make_audit_sender, make_forwarder
 from sonogate.pipeline import Pipeline
 from sonogate.receive.intake import Intake
 from sonogate.receive.listener import Listener
@@ -51,6 +51,7 @@ class Gate:
         self.metrics.exam.learn(each.exam_type for each in thresholds if each.exam_type)
         self.database = Database(settings.database_url)
         self.trail = Trail(self.database, settings)
+        self.audit_sender = make_audit_sender(settings, self.database, self.metrics)
         self.spool = Spool(settings.spool_dir, settings.spool, settings.listener)
         self.feed = EventFeed(self.database)
         self.forwarder = make_forwarder(settings, self.database, self.spool, self.metrics)

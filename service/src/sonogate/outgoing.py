@@ -1,14 +1,16 @@
 """Joins what passing on needs of other rooms: the spool's places, TLS, the decoding process."""
 
+import socket
 from typing import Final
 
+from sonogate.act.audit.sending import AuditSender
 from sonogate.act.forward.carrier import Carrier
 from sonogate.act.forward.carriers import make_carrier
 from sonogate.act.forward.decoding import Decoding
 from sonogate.act.forward.forwarder import Forwarder
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
-from sonogate.receive.tls import check_files, destination_context
+from sonogate.receive.tls import check_files, destination_context, repository_context
 from sonogate.settings import DestinationSettings, Settings
 from sonogate.store.database import Database
 
@@ -37,6 +39,19 @@ def make_forwarder(
         spool.place_of,
         settings.results_dir,
         metrics,
+    )
+
+
+def make_audit_sender(settings: Settings, database: Database, metrics: Metrics) -> AuditSender:
+    """Make what sends the audit trail to the repositories of the settings."""
+    host = socket.gethostname()
+    return AuditSender(
+        database,
+        settings.audit.repositories,
+        source=f"{settings.listener.ae_title}@{host}",
+        host=host,
+        metrics=metrics,
+        make_tls=repository_context,
     )
 
 

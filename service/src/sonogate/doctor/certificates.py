@@ -35,6 +35,9 @@ def checks(settings: Settings) -> Iterator[Check]:
     for destination in settings.forward.destinations:
         key = f"forward.destinations.{destination.name}"
         yield from _of_client(f"destination {destination.name}", key, destination)
+    for repository in settings.audit.repositories:
+        key = f"audit.repositories.{repository.name}"
+        yield from _of_client(f"audit repository {repository.name}", key, repository)
     for server in settings.mpps.forward_to:
         yield from _of_client(
             f"MPPS server {server.name}", f"mpps.forward_to.{server.name}", server

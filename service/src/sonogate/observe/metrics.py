@@ -8,6 +8,7 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from sonogate.observe.audit_metrics import AuditMetrics
 from sonogate.observe.labels import KnownNames, LabelLimit
 from sonogate.observe.network_metrics import NetworkMetrics
 from sonogate.observe.outgoing_metrics import ForwardMetrics, ResultMetrics
@@ -57,6 +58,7 @@ class Metrics:
         self.forward = ForwardMetrics(self.registry)
         self.results = ResultMetrics(self.registry)
         self.network = NetworkMetrics(self.registry)
+        self.audit = AuditMetrics(self.registry)
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:

@@ -37,7 +37,7 @@ def make_reference() -> str:
 
 
 def _lines(metrics: Metrics) -> Iterator[str]:
-    parts = (metrics, metrics.forward, metrics.results, metrics.network)
+    parts = (metrics, metrics.forward, metrics.results, metrics.network, metrics.audit)
     for metric in chain.from_iterable(vars(part).values() for part in parts):
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from sonogate.receive.alerts import AlertingContext
 from sonogate.receive.tls_files import hardened, load_authorities, load_crl, load_pair
-from sonogate.settings import DestinationSettings, ListenerSettings, MppsServerSettings, Settings
+from sonogate.settings import (
+    AuditRepositorySettings,
+    DestinationSettings,
+    ListenerSettings,
+    MppsServerSettings,
+    Settings,
+)
 
 
 def make_context(settings: ListenerSettings) -> ssl.SSLContext | None:
@@ -68,6 +74,8 @@ def check_files(settings: Settings) -> None:
         destination_context(destination)
     for server in settings.mpps.forward_to:
         server_context(server)
+    for repository in settings.audit.repositories:
+        repository_context(repository)
 
 
 def destination_context(destination: DestinationSettings) -> ssl.SSLContext | None:
@@ -96,3 +104,16 @@ def server_context(server: MppsServerSettings) -> ssl.SSLContext | None:
     key = f"mpps.forward_to.{server.name}"
     names = (f"{key}.tls_ca", f"{key}.tls_certificate", f"{key}.tls_key")
     return client_context(server.tls_ca, server.tls_certificate, server.tls_key, names)
+
+
+def repository_context(repository: AuditRepositorySettings) -> ssl.SSLContext | None:
+    """Make what we speak TLS with to an audit record repository; None over UDP.
+
+    Raises:
+        SettingFileError: One of its files is not what it must be.
+    """
+    if repository.transport == "udp":
+        return None
+    key = f"audit.repositories.{repository.name}"
+    names = (f"{key}.tls_ca", f"{key}.tls_certificate", f"{key}.tls_key")
+    return client_context(repository.tls_ca, repository.tls_certificate, repository.tls_key, names)

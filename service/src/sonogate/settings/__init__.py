@@ -7,7 +7,7 @@ the file and the environment, `loading` joins and checks them, `reference` write
 people.
 """
 
-from sonogate.settings.audit import AuditSettings
+from sonogate.settings.audit import AuditRepositorySettings, AuditSettings
 from sonogate.settings.forward import DestinationSettings, ForwardSettings
 from sonogate.settings.kinds import GIB, KIB, LOOPBACK_HOSTS, MIB
 from sonogate.settings.listener import ListenerSettings, SenderSettings
@@ -32,6 +32,7 @@ __all__ = [
     "KIB",
     "LOOPBACK_HOSTS",
     "MIB",
+    "AuditRepositorySettings",
     "AuditSettings",
     "CommitmentSettings",
     "DestinationSettings",

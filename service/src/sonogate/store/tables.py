@@ -198,6 +198,13 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
+audit_positions = Table(
+    "audit_positions",
+    metadata,
+    Column("repository", String(32), primary_key=True),  # its name in the settings
+    Column("entry_id", BigInteger, nullable=False),  # it has everything up to this one
+)
+
 senders = Table(
     "senders",
     metadata,

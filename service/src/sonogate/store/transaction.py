@@ -5,6 +5,7 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from sonogate.store.audit import Audit
+from sonogate.store.audit_positions import AuditPositions
 from sonogate.store.commitments import Commitments
 from sonogate.store.deliveries import Deliveries
 from sonogate.store.events import Events
@@ -82,6 +83,11 @@ class Transaction:
     def audit(self) -> Audit:
         """Who did what; only ever added to."""
         return Audit(self._connection)
+
+    @cached_property
+    def audit_positions(self) -> AuditPositions:
+        """How far the trail has been sent."""
+        return AuditPositions(self._connection)
 
     @cached_property
     def senders(self) -> Senders:
