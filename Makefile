@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FROM ?=
 ONCE ?=
-ENCODER ?= .run/encoder/sonovit-a
+ENCODER ?= .run/encoder/sonovit-b
 EXPORT ?= scratch/encoder
 RANKER ?= scratch/ranker
 ULPIPS_RUN ?= .run/ulpips
 ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
-NRQ := models/zoo/nrq/1.0.0
+NRQ := models/zoo/nrq/1.1.0
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help

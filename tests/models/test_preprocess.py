@@ -40,6 +40,29 @@ def test_the_mask_leaves_out_a_frame_of_any_grey(ground: int) -> None:
     assert overlap(found, wanted) > 0.95
 
 
+def test_the_mask_leaves_out_a_frame_of_several_greys() -> None:
+    """A viewer's title bar, a grey wedge, a curve and text in its frame are no tissue either."""
+    screen = np.full((250, 448), 56, dtype=np.uint8)
+    screen[17:240, 87:361] = speckle(223, 274)
+    screen[:15], screen[246:] = 66, 79
+    screen[5:8, 150:180], screen[11:13, 250:290] = 126, 126
+    screen[30:75, 4:12] = np.linspace(255, 0, 45).astype(np.uint8)[:, None]
+    screen[20:60:4, 422:440] = 200
+    screen[17:240, 27] = 120
+
+    wanted = np.zeros(screen.shape, dtype=np.bool_)
+    wanted[17:240, 87:361] = True
+    assert overlap(scan_mask(screen), wanted) > 0.93
+
+
+def test_depth_without_echoes_beside_a_scan_is_no_frame() -> None:
+    """Sides of one dark grey, as deep tissue may show, leave the picture whole."""
+    picture = speckle(300, 400)
+    picture[60:, :20] = picture[60:, -20:] = 20
+
+    assert scan_mask(picture).all()
+
+
 def test_the_mask_follows_a_fan_and_leaves_out_the_lens_above_it() -> None:
     """The corners beside a fan and the dark lens under a curved face hold no echoes."""
     luma, found, _ = inputs_of(FAN)

@@ -11,6 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from sonoquality.arrays import Floats, Luma, Mask, ShapeError, UnitImage, Windows
+from sonoquality.grounds import without_ground
 
 WINDOW = 224
 STRIDE = 112
@@ -23,8 +24,6 @@ SLACK = 16
 HALF = 128
 #: The mask is found on a copy reduced to about this longer side: structure, not pixels, decides.
 MASK_SIDE = 224
-#: Grey levels above the background that count as an echo.
-ECHO_LEVEL = 2.0
 #: A sector that covers less of the picture than this is taken for a remnant in a dark frame.
 LEAST_AREA = 0.12
 #: A flat area at the border brighter than this is a bar of the screen, not tissue.
@@ -51,8 +50,8 @@ def luma_of(rgb: NDArray[np.uint8]) -> Luma:
 def scan_mask(luma: Luma, overlay: Mask | None = None) -> Mask:
     """Find where tissue echoes may be: the sector or rectangle, without border and letterbox.
 
-    The background is black, or the one grey of a viewer's frame. Its complement is cleaned, its
-    largest part kept and made convex, since every scan format is convex but for the lens under a
+    The background is black, or a viewer's frame (`grounds`). Its complement is cleaned, its largest
+    part kept and made convex, since every scan format is convex but for the lens under a
     curved probe, which is cut off. Dark ground inside the sector (shadow, lost contact, depth
     without signal) stays in the mask: it is for the model to see. Where hardly anything shines,
     the whole rectangle is returned, so that the mask is never empty.
@@ -70,7 +69,7 @@ def scan_mask(luma: Luma, overlay: Mask | None = None) -> Mask:
     _check(luma, overlay)
     factor = max(1, round(max(luma.shape) / MASK_SIDE))
     small = np.asarray(Image.fromarray(luma).reduce(factor), dtype=np.int16)
-    echo = (np.abs(small - _background(small)) > ECHO_LEVEL) & ~_bars(small)
+    echo = without_ground(small) & ~_bars(small)
     if overlay is not None:
         echo &= np.asarray(Image.fromarray(overlay.view(np.uint8) * 255).reduce(factor)) < 128
     sector = _largest_part(echo)
@@ -86,13 +85,6 @@ def _check(luma: Luma, overlay: Mask | None) -> None:
         raise ShapeError(f"Expected (height, width) uint8, got {luma.shape} {luma.dtype}.")
     if overlay is not None and overlay.shape != luma.shape:
         raise ShapeError(f"The overlay mask is {overlay.shape}, the image {luma.shape}.")
-
-
-def _background(small: NDArray[np.int16]) -> int:
-    """Return the grey of the frame around the scan: the border's one colour, else black."""
-    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    grey = int(np.bincount(border).argmax())
-    return grey if np.mean(np.abs(border - grey) <= ECHO_LEVEL) > 0.6 else 0
 
 
 def _bars(small: NDArray[np.int16]) -> Mask:

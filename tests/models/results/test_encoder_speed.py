@@ -5,6 +5,7 @@ from pathlib import Path
 from sonoquality.exported import ExportRecord, Written
 from sonoquality.results import encoder_speed
 from sonoquality.results.encoder_speed import Held, Timed
+from sonoquality.zoo import SHIPPED
 
 RECORD = ExportRecord(
     profile="sonovit",
@@ -73,16 +74,28 @@ def test_ratios_are_taken_round_by_round(tmp_path: Path) -> None:
 
 def test_images_are_timed_whole_and_memory_is_told_above_the_libraries(tmp_path: Path) -> None:
     """A size not timed stays empty; the entry is not held to the bar of encoders."""
+    name = SHIPPED.as_posix()
     rows = [
         *timed("tinyusfm", "fp32", 4, 400.0),
         *timed("tinyusfm", "fp32", 9, 900.0),
-        *timed("nrq/1.0.0", encoder_speed.WHOLE, 9, 150.0, 170.0, 160.0),
+        *timed(name, encoder_speed.WHOLE, 9, 150.0, 170.0, 160.0),
     ]
     encoder_speed.write_csvs(tmp_path, rows, MEMORY, encoder_speed.near_of(RECORD))
     text = encoder_speed.section(tmp_path)
 
     assert "|  | 4 windows | 9 windows |" in text
     assert "| 1 | tinyusfm fp32 | 400.0 | 900.0 |" in text
-    assert "| 1 | nrq/1.0.0 whole |  | 160.0 |" in text
-    assert "nrq/1.0.0" not in text[: text.index("Time per image")]
+    assert f"| 1 | {name} whole |  | 160.0 |" in text
+    assert name not in text[: text.index("Time per image")]
     assert "| sonovit int8 | 172 (+72) | 180 (+79) |" in text
+
+
+def test_times_of_an_entry_that_no_longer_ships_are_said_to_be(tmp_path: Path) -> None:
+    """By its name, above the tables."""
+    rows = [
+        *timed("tinyusfm", "fp32", 4, 400.0),
+        *timed("nrq/0.1.0", encoder_speed.WHOLE, 9, 150.0),
+    ]
+    encoder_speed.write_csvs(tmp_path, rows, MEMORY, encoder_speed.near_of(RECORD))
+
+    assert f"are those of nrq/0.1.0, not of {SHIPPED.as_posix()}" in encoder_speed.section(tmp_path)

@@ -20,6 +20,7 @@ def results(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     tables = {
         nrq_graded.MODEL_CSV: ("rank", "quality", "windows"),
+        nrq_graded.FORMER_CSV: ("rank", "quality", "windows"),
         nrq_graded.BASELINES_CSV: tuple(NO_REFERENCE),
     }
     for name, columns in tables.items():
@@ -28,8 +29,10 @@ def results(tmp_path: Path) -> Path:
             table.writerow([*KEYS, *columns])
             for i in range(30):
                 about = [f"i{i}", "heart", f"p{i % 10}", GRADES[i % 3], 0]
-                if "model" in name:
+                if name == nrq_graded.MODEL_CSV:
                     table.writerow([*about, rng.normal(), (20, 60, 90)[i % 3], 9])
+                elif name == nrq_graded.FORMER_CSV:
+                    table.writerow([*about, i % 3, 50, 9])
                 else:
                     told = [i % 3 if each == "mean-gradient-2" else 0 for each in columns]
                     table.writerow([*about, *told])
@@ -45,4 +48,6 @@ def test_a_baseline_that_wins_is_said_to_win(results: Path) -> None:
     assert "| mean-gradient-2 | 1.000 [1.000, 1.000] |" in said
     assert "balanced accuracy of three classes 1.000" in said
     assert "ever scored here: 2" in said
+    assert "Less `nrq/1.0.0`, on the same pairs:\n-0." in said
+    assert "Poor 20, Medium 60, Good 90" in said
     assert "30 frames of 10 patients: 10 Poor, 10 Medium, 10 Good" in said

@@ -10,7 +10,7 @@ import pytest
 from sonoquality.agreement import auroc
 from sonoquality.degrade import LADDER, LEVELS, OPERATORS
 from sonoquality.metrics.baselines.registry import NO_REFERENCE
-from sonoquality.results import nrq_alarms, nrq_ladders
+from sonoquality.results import nrq_alarms, nrq_choice, nrq_ladders
 from sonoquality.results.tables import ladders
 
 N = 12
@@ -78,9 +78,23 @@ def test_the_page_names_what_is_missed_and_who_wins(folder: Path) -> None:
 
     words = " ".join(said.split())
     assert "clearly behind the best baseline of a fault on: SHA (entropy)." in words
-    assert "replaced in the gate, paired: steps in order 0.944" in words
+    assert "paired: 0.434 [0.433, 0.437] at level 1 (`entropy`), 0.444" in words
     assert "12 images of 12 groups" in words
     assert "| a | 6 | 6 | 0.944 |" in said
+
+
+def test_the_choice_is_said_beside_each_that_was_replaced(folder: Path) -> None:
+    """A former entry that saw no fault loses every step that is seen; SHA is none of the unseen."""
+    for name in ("ladders", *nrq_ladders.EXTERNAL):
+        for kind in ("model", "baselines"):
+            kept = (folder / f"nrq-ladders-{kind}.csv").read_bytes()
+            (folder / f"nrq-{name}-{kind}.csv").write_bytes(kept)
+        write(folder / f"nrq-{name}-former.csv", ("rank",), lambda i, *_: i / 10)
+    said = nrq_choice.choice_section(folder)
+
+    assert "| the 18 faults | nrq/1.0.0 | 0.944 [0.944, 0.944] | 0.467" in said
+    assert "| the five never trained on | nrq/1.0.0 | 1.000 [1.000, 1.000] | 0.500" in said
+    assert "| the five never trained on | dct-manifold | 1.000" in said
 
 
 def test_false_alarms_are_counted(folder: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sonoquality.training.calibrate import PHYSICS, QUALITY, Sample, anchors_of
+from sonoquality.training.experts import ExpertsRecipe
 
 
 def scored(n: int, n_windows: int, *, shift: float = 0.0) -> list[Sample]:
@@ -32,6 +33,17 @@ def test_bins_of_window_counts_are_calibrated_apart() -> None:
 
     assert small.to_quality(5.5) == pytest.approx(middle.to_quality(0.5), abs=0.1)
     assert (2, 6, 99) == (small.max_windows, middle.max_windows, large.max_windows)
+
+
+def test_pieces_do_not_place_the_anchors_of_whole_images() -> None:
+    """With the recipe's two bins, images of three windows and of nine are calibrated together."""
+    bins = ExpertsRecipe().calibration_bins
+    pieces, whole = scored(283, 2, shift=-5.0), [*scored(192, 4), *scored(88, 9)]
+    small, large = anchors_of([*pieces, *whole], 0.0, bins)
+
+    assert (2, 99) == bins
+    assert anchors_of(pieces, 0.0, (99,))[0].badness == small.badness
+    assert anchors_of(whole, 0.0, (99,))[0].badness == large.badness
 
 
 def test_a_bin_with_few_images_takes_the_anchors_of_the_one_before() -> None:

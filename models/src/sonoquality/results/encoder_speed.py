@@ -10,6 +10,7 @@ import numpy as np
 from sonoquality.arrays import Floats
 from sonoquality.exported import ExportRecord
 from sonoquality.results.tables import markdown
+from sonoquality.zoo import SHIPPED
 
 SPEED_CSV = "encoder-speed.csv"
 MEMORY_CSV = "encoder-memory.csv"
@@ -159,7 +160,7 @@ them grossly spoiled).
 
 Ranges found anew in every batch (dynamic) would let a window's score depend on its companions;
 they are kept only if clearly nearer. The stem stays in fp32.
-
+{_of_another(timed)}
 Time per window beside the bare `{BARE}` profile in fp32, written in the same way, in the same run,
 all graphs in turn, the shortest of three calls, {JUDGED} windows at once; the ratio is the median
 over rounds, with its quartiles. Asked on one core.
@@ -180,6 +181,18 @@ and loads no graph holds the first line; the second number is what comes on top.
 
 Measured by `make encoder-speed`; every number: `csv/{EXPORT_CSV}`, `csv/{SPEED_CSV}`,
 `csv/{MEMORY_CSV}`."""
+
+
+def _of_another(timed: Sequence[Timed]) -> str:
+    """Say so if another entry was timed than the one that ships."""
+    entries = {row.network for row in timed if "/" in row.network}
+    if not entries or entries == {SHIPPED.as_posix()}:
+        return ""
+    return f"""
+Times and memory below are those of {", ".join(sorted(entries))}, not of {SHIPPED.as_posix()},
+which ships: its encoder has the same shape and other weights; its graph also reads the encoder's
+heads (one product with 13 columns, and distances of tokens).
+"""
 
 
 def _near_table(near: Sequence[Near]) -> str:

@@ -46,7 +46,7 @@ TGC. Intervals: 95 %, bootstrap over groups. Experts, weights and the ranking's 
 these same images, so NRQ's row is no independent evidence; no baseline was chosen on them. What was
 tried, and why what was asked is missed:
 [ADR 12](../adr/0012-a-learned-ranking-beside-densities.md)."""
-    parts = [head, _means(table), _ahead(table), _by_operator(table), _by_source(table)]
+    parts = [head, _means(table), _leading(table), _by_operator(table), _by_source(table)]
     return "\n\n".join(parts)
 
 
@@ -80,32 +80,23 @@ def _means(table: LadderTable, names: Sequence[str] = LADDER) -> str:
     return markdown(header, lines)
 
 
-def _ahead(table: LadderTable) -> str:
-    """Compare with the model that NRQ took the gate's place of, on the same images."""
-    groups = table.groups_of(table.images())
-    other = table.judges.index(HUMBLE)
-    order = interval(partial(_gained_order, table, other), groups)
-    whole, unseen = (
-        interval(partial(_gained, table, other, names), groups) for names in (LADDER, HELD_OUT)
-    )
-    return f"""NRQ less `{HUMBLE}`, which it replaced in the gate, paired: steps in order
-{order}; mean AUROC of levels 1 to 3 {whole}, on the five faults never trained
-on {unseen}."""
+def _leading(table: LadderTable, names: Sequence[str] = LADDER) -> str:
+    """Compare with the baseline that is best in the mean at each level, chosen in its favour."""
+    images = table.images()
+    groups = table.groups_of(images)
+    said = []
+    for level in LEVELS:
+        places = counted(table, level, names)
+        found = [table.detected(j, places, level, images) for j in range(len(table.judges))]
+        best = 1 + int(np.argmax(found[1:]))
+        gap = interval(partial(_less, table, best, places, level), groups)
+        said.append(f"{gap} at level {level} (`{table.judges[best]}`)")
+    told = ",\n".join(said)
+    return f"NRQ less the baseline that is best in the mean at that level, paired:\n{told}."
 
 
-def _gained(table: LadderTable, other: int, names: Sequence[str], images: Images) -> float:
-    found = [
-        [
-            table.detected(judge, counted(table, level, names), level, images)
-            for level in COUNTED_LEVELS
-        ]
-        for judge in (0, other)
-    ]
-    return float(np.mean(found[0]) - np.mean(found[1]))
-
-
-def _gained_order(table: LadderTable, other: int, images: Images) -> float:
-    ours, theirs = (table.in_order(judge, table.places(LADDER), images) for judge in (0, other))
+def _less(table: LadderTable, other: int, places: list[int], level: int, images: Images) -> float:
+    ours, theirs = (table.detected(judge, places, level, images) for judge in (0, other))
     return ours - theirs
 
 
@@ -185,7 +176,9 @@ def held_out_section(folder: Path) -> str:
     return f"""## Faults never trained on
 
 {", ".join(HELD_OUT)}: neither the encoder nor the ranking saw them; the recipe's weights were
-chosen with them in sight.
+chosen with them in sight. What was tried, and why it is missed: side lobes and repeats spoil a part
+of the scan and on many images hardly show, and aliasing is found at level 1 already but does not
+rise ([ADR 12](../adr/0012-a-learned-ranking-beside-densities.md)).
 
 {_means(table, HELD_OUT)}"""
 
@@ -193,7 +186,25 @@ chosen with them in sight.
 def external_section(folder: Path) -> str:
     """Say how faults that other packages make fare."""
     parts = [_external(folder, name) for name in EXTERNAL]
-    return "## Faults that other packages make\n\n" + "\n\n".join(parts)
+    return f"""## Faults that other packages make
+
+Made by `models/external/make_set.py`, before the scan mask left one viewer's grey frame out: in 3
+of the 40 images it counts as scan.
+
+{parts[0]}
+
+{parts[1]}
+
+### Why other packages' faults are missed
+
+`shadow` of `usaugment` is a soft dark spot: at its strongest it moves the grey of the scan by 8
+levels in the median of the 40 images, and on those that we looked at sound tissue is a little
+darker somewhere. The best of all judges there, `tenengrad-1`, has an AUROC of .62 at level 5.
+`attenuation`, `brightness_*` and `contrast_down` are smooth changes of gain, which clean images of
+other devices differ by too; gradients, which fall with any darkening, tell `attenuation` nearly
+always. Of `pixelate` and `speckle_noise` all levels are told from clean, and hardly from one
+another. Nothing was tuned on these sets: tried were the entries named below, and the later one is
+ahead by less than its interval."""
 
 
 def _external(folder: Path, name: str) -> str:

@@ -30,13 +30,14 @@ are no sonographers, on both:
 
 - **DEF: found.** A smeared picture is hot all over, as it should be.
 - **CON: mostly found.** Lost contact is hot from the skin down, with a straight edge where it ends.
-  In a real fetal head and an ovary the black itself was cooler than its edge; the box found the one
-  and took the whole picture for the other.
+  In a real fetal head and an ovary parts of the black were cooler than its edge; the box found the
+  one and took the whole picture for the other.
 - **SHA: seen, but badly outlined.** Its edges and the half-dark tissue in it are hot, its black
   core less, perhaps because clean images too have black without grain: in fluid, in depth, below
-  bone. The box takes sound tissue beside the shadow with it, or (a fetal head) misses it.
-- **HAZ: depends.** In real lung and muscle the veil is hot and what lies below it is not; in a real
-  fetal head and ovary all is hot; in phantoms and a real liver hardly anything is.
+  bone. The box takes sound tissue beside the shadow with it, and of a real ovary nearly all.
+- **HAZ: depends.** In real lung and muscle the veil is hotter than what lies below it; in a real
+  fetal head and ovary all is hot, in two phantoms most; in a real liver and a phantom of one hardly
+  anything is.
 - **REV, SLB: hardly seen.** Repeats in fluid (a fetal head, a cyst) are warm. Those between the
   layers of tissue, and side lobes nearly everywhere, change nothing that a person could point at.
 - **A clean picture is not cool.** The probe's face, the scan's edges, fluid, bright fasciae,

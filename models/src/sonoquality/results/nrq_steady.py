@@ -125,7 +125,12 @@ chosen on, of the boxes around both, and what taking the whole scan would give. 
 \u2265 {ASKED_IOU}. A cell speaks for the box by its heat above the mean of the scan; that rule was
 chosen among 27 on the first {CHOSEN_ON} images, four of each source.
 
-{markdown([*header, *others], table)}"""
+{markdown([*header, *others], table)}
+
+Shadow is the hardest of the three: its half-dark edges are hot and its black core is not, since
+clean images too have black without grain. The 27 rules counted a cell by its heat above a fixed
+value, or above the mean, the median or another quantile of the scan's; none makes the core hot. A
+finding of its own looks for shadow, and the gate says it beside the score."""
 
 
 def _box_line(lines: Sequence[Mapping[str, str]], operator: str) -> list[object]:

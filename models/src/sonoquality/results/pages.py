@@ -17,6 +17,7 @@ from sonoquality.results import (
     matched_pairs,
     nrq_ablations,
     nrq_alarms,
+    nrq_choice,
     nrq_graded,
     nrq_ladders,
     nrq_maps,
@@ -25,6 +26,7 @@ from sonoquality.results import (
     paper_parity,
     restoration,
     ulpips_choice,
+    ulpips_encoder,
     ulpips_ladders,
 )
 
@@ -58,6 +60,7 @@ Every number below is read from a CSV in `csv/`, by
             nrq_ladders.ladder_section,
             nrq_ladders.held_out_section,
             nrq_ladders.external_section,
+            nrq_choice.choice_section,
             nrq_ladders.refit_section,
             nrq_graded.graded_section,
             nrq_alarms.alarm_section,
@@ -80,6 +83,7 @@ Every number below is read from a CSV in `csv/`, by
     sonoquality evaluate pages --out docs/results""",
         sections=(
             paper_parity.ulpips_section,
+            ulpips_encoder.section,
             ulpips_choice.section,
             ulpips_ladders.section,
             dice_link.section,

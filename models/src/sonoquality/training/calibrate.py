@@ -1,8 +1,8 @@
 """Turn badness into quality: four anchors per number of windows, from groups outside the fit.
 
-A gate meets devices that no fit has seen. Each image therefore counts twice: by the shipped
-manifold, which knows its source, and by one fitted without its source. Half known and half
-unknown devices is what the anchors stand for.
+A gate meets devices that no fit has seen. The DCT manifold's images therefore count twice: by the
+shipped manifold, which knows their source, and by one fitted without it. NRQ's count once, by fits
+without their source alone.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,9 +26,10 @@ CLEAN_QUANTILES = (0.5, 0.85, 0.97)
 TRIM = 0.03
 #: Spoiled copies of each view.
 N_SPOILED = 4
+#: Most windows of each bin. A whole image has three or more, a piece (`PIECE`) two.
 BINS = (2, 6, 99)
-#: Fewer clean scores than this (two per image) do not place the anchors of a bin: a three-percent
-#: tail of them is a handful of images. The bin before lends its own.
+#: Fewer clean scores than this do not place the anchors of a bin: a three-percent tail of them is a
+#: handful of images. The bin before lends its own.
 LEAST_CLEAN = 200
 GROSS = 5
 #: Side, in px, of the pieces that show how small scans score.
@@ -81,14 +82,16 @@ def _views(luma: Luma, mask: Mask, seed: int) -> Iterator[tuple[Luma, Mask]]:
         yield np.ascontiguousarray(luma[piece]), np.ascontiguousarray(mask[piece])
 
 
-def anchors_of(scored: list[Sample], trim: float = TRIM) -> tuple[Anchors, ...]:
+def anchors_of(
+    scored: list[Sample], trim: float = TRIM, bins: Sequence[int] = BINS
+) -> tuple[Anchors, ...]:
     """Place the anchors of every bin of window counts; `trim` of the clean ones are left out.
 
     A bin with too few clean images has those of the bin before it, the first those of all images.
     """
     lower = 0
     found: list[Anchors] = []
-    for upper in BINS:
+    for upper in bins:
         inside = [s for s in scored if lower < s.n_windows <= upper]
         enough = sum(not s.gross for s in inside) >= LEAST_CLEAN
         own = _anchors(inside if enough else scored, upper, trim)

@@ -22,7 +22,7 @@ LIMITS = (
     "It knows how clean images look to a small encoder and to 38 statistics of blocks, and nothing "
     "of anatomy, view or diagnosis: a sharp image of the wrong plane scores high.",
     "Other organs and devices far from those it was fitted on may score lower without being worse.",
-    "Not for hearts: on hearts graded by a cardiologist its order is hardly better than chance, "
+    "Not for hearts: on hearts graded by a cardiologist its order is no better than chance, "
     "and the mean gradient does far better (docs/results/nrq.md).",
     "It learned from grey pictures: with much colour Doppler over the tissue it may score too low.",
     "Shadow, reverberation and side lobes move it little; the findings beside the score look for "

@@ -48,7 +48,7 @@ class ExpertsRecipe(_Table):
     """Which experts a score is made of, and how each is fitted."""
 
     name: str = "nrq"
-    version: str = "1.0.0"
+    version: str = "1.1.0"
     window: Weights = {"rank": 1.0, "dct": 0.25}
     """Weights of the experts of windows: `dct`, `distance`, `rank` (needs a ranking that was
     learned), or `taps` with the blocks chosen, as in `taps_2_4`."""
@@ -63,6 +63,12 @@ class ExpertsRecipe(_Table):
     tail_weight: Annotated[float, Field(ge=0, le=1)] = 0.1
     calibration_trim: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Share of the clean calibration images, the worst, that place no anchor."""
+    calibration_bins: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (
+        2,
+        99,
+    )
+    """Most windows of pictures that share anchors: pieces, and whole images. Finer bins would tell
+    devices apart, not sizes: each source's images are of few sizes."""
 
     @field_validator("window", "block")
     @classmethod

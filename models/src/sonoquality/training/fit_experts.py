@@ -36,10 +36,13 @@ from sonoquality.training.fit import sources_of
 from sonoquality.training.rankings import Rankings
 
 CHOICES = (
-    "Experts, their weights, twelve components and the size of the ranking were chosen on "
-    "validation ladders. That only fits without their source place the anchors, and that no clean "
-    "image is left out of them, was decided after one nerve image of a device outside the "
-    "collection had come out low; it costs low verdicts of gross haze"
+    "Experts, their weights, twelve components, the size of the ranking and what it reads of the "
+    "encoder's heads were chosen on validation ladders. That only fits without their source place "
+    "the anchors, and that no clean image is left out of them, was decided after one nerve image "
+    "of a device outside the collection had come out low. That whole images and small pieces are "
+    "calibrated apart was decided after a look at 88 objects of other devices had shown that "
+    "pieces alone had placed the anchors; of seven ways tried on validation images it is the one "
+    "that sizes move least"
 )
 MADE_BY = "torch features, then sonoquality.metrics.experts"
 PRECISION_WORDS = {"fp32": "float32", "fp16": "float16 weights", "int8": "int8"}
@@ -112,7 +115,7 @@ def fit(
         name=recipe.name,
         version=recipe.version,
         manifold=manifold,
-        anchors=calibrate.anchors_of(scored, recipe.calibration_trim),
+        anchors=calibrate.anchors_of(scored, recipe.calibration_trim, recipe.calibration_bins),
         heat_full=heat_full(manifold, features),
         recipe=recipe,
         sources=sources_of(fitting, calibrating),

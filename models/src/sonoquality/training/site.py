@@ -107,7 +107,7 @@ def fit(
         name=name,
         version=VERSION,
         manifold=manifold,
-        anchors=calibrate.anchors_of(scored, recipe.calibration_trim),
+        anchors=calibrate.anchors_of(scored, recipe.calibration_trim, recipe.calibration_bins),
         heat_full=heat_full(manifold, features),
         recipe=recipe,
         sources=((organ, LICENCE, len(fitting), len(held_out)),),
