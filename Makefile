@@ -16,7 +16,7 @@ NRQ := models/zoo/nrq/1.1.0
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test durability nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -86,6 +86,10 @@ power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at over 500 c
 	@SONOGATE_POWER_CUTS=200 SONOGATE_FORWARD_CUTS=300 SONOGATE_OUTBOX_CUTS=90 \
 	  $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 -m 'not gpu and not train' tests/acceptance/test_power_cut.py \
 	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py
+
+fault-test: $(VENV)/.test ## full, failing and slow disks, clock jumps, archives down, cut cables, 1,000 aborts
+	@SONOGATE_FAULT_SECONDS=4 SONOGATE_ABORTS=1000 SONOGATE_FULL_DISKS=5 $(BIN)/python -m pytest -s --timeout 3000 \
+	  tests/faults
 
 durability: $(VENV)/.test ## print what the gate, Orthanc and DCMTK storescp lose by kills and power cuts (half an hour)
 	@$(BIN)/python -m loadtests.durability $(DURABILITY)

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class Served:
     extra_toml: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     launcher: tuple[str, ...] = ("-m", "sonogate")  #: what Python runs
+    prefix: Sequence[str] = ()  #: a command that ends by becoming the gate
+    min_free_bytes: int = 1_000_000
     dicom_port: int = field(default_factory=free_port)
     http_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -58,7 +60,7 @@ class Served:
         path = self.folder / "sonogate.toml"
         path.write_text(
             f'data_dir = "{self.data_dir}"\n[listener]\nport = {self.dicom_port}\n'
-            f"[http]\nport = {self.http_port}\n[spool]\nmin_free_bytes = 1000000\n"
+            f"[http]\nport = {self.http_port}\n[spool]\nmin_free_bytes = {self.min_free_bytes}\n"
             f"{self.extra_toml}\n",
             encoding="utf-8",
         )
@@ -67,9 +69,10 @@ class Served:
     def start(self) -> None:
         """Start the gate and wait until it is ready."""
         log = (self.folder / "gate.log").open("ab")
+        config = ("--config", str(self.write_config()))
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, *self.launcher, "serve", "--config", str(self.write_config())],
+                (*self.prefix, sys.executable, *self.launcher, "serve", *config),
                 env=os.environ | dict(self.environment),
                 cwd=self.folder,
                 stdout=log,

@@ -11,6 +11,7 @@ GateError
 │   └── MalformedObjectError what came can't be an object of the negotiated kind 0xC000
 ├── UnscorableError          acknowledged and kept, but no quality: a verdict, no DIMSE failure
 │   ├── UndecodableError     no installed codec reads it
+│   ├── UnreadableError      our own disk does not give its bytes back
 │   ├── MissingCodecError    a codec exists in an extra that is not installed
 │   ├── EmptyPixelDataError  there are no pixels to look at
 │   ├── DeadlineError        reading and scoring took longer than allowed
@@ -77,6 +78,12 @@ class UndecodableError(UnscorableError):
     """No installed codec reads the pixels."""
 
     code = "undecodable"
+
+
+class UnreadableError(UnscorableError):
+    """The kept bytes can't be read; look at the spool's disk."""
+
+    code = "unreadable"
 
 
 class MissingCodecError(UnscorableError):

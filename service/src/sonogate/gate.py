@@ -3,7 +3,7 @@
 import os
 import socket
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sonogate.act.audit.trail import Trail
@@ -124,6 +124,11 @@ class Gate:
         self.forwarder.notify()
         self.results.notify()
 
+    def clock_stepped(self, step: timedelta) -> None:
+        """The machine's clock was set, and what waits in the database moved along."""
+        self.forwarder.clock_stepped(step)
+        self.tell()
+
     def entered(self) -> None:
         """A new object is in the database: wake those who judge it and those who pass it on."""
         self.pipeline.wake()
@@ -182,6 +187,7 @@ def make_housekeeping(gate: Gate) -> Housekeeping:
         metrics=gate.metrics,
         on_change=gate.tell,
         look_at_certificates=gate.listener.certificates.look,
+        on_clock_step=gate.clock_stepped,
     )
 
 

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from sonogate.domain.instance import ReceivedInstance
+from sonogate.observe.clock import ClockWatch
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.spool import Spool
@@ -26,6 +27,10 @@ CERTIFICATE_SECONDS = 5.0
 log = get_logger()
 
 
+def _nobody(_step: timedelta) -> None:
+    """Tell nobody."""
+
+
 @dataclass
 class Housekeeping:
     """The slow loops."""
@@ -38,6 +43,8 @@ class Housekeeping:
     metrics: Metrics
     on_change: Callable[[], None]
     look_at_certificates: Callable[[], Awaitable[None]]
+    on_clock_step: Callable[[timedelta], None] = _nobody
+    clock: ClockWatch = field(default_factory=ClockWatch)
 
     async def run(self) -> None:
         """Run until cancelled; a failing round is logged and tried again."""
@@ -51,8 +58,24 @@ class Housekeeping:
                 self._every(self.settings.spool.janitor_seconds, self.prune_commitments)
             )
 
+    async def mind_the_clock(self) -> None:
+        """Move every timer along with a clock that was set; before any of them is asked.
+
+        What the database refuses is tried again in the next round, with the whole step.
+        """
+        seconds = self.clock.step_seconds()
+        if not seconds:
+            return
+        step = timedelta(seconds=seconds)
+        n_moved = await self.database.write(lambda tx: tx.timers.move(step))
+        self.clock.follow(seconds)
+        self.on_clock_step(step)
+        self.metrics.process.clock_steps.inc()
+        log.warning("clock stepped", seconds=round(seconds, 1), n_objects=n_moved)
+
     async def settle(self) -> None:
         """Move studies that went quiet."""
+        await self.mind_the_clock()
         now = datetime.now(UTC)
         changed = await self.database.write(
             lambda tx: settling.settle(tx, now, self.settings.track, self.targets)
@@ -74,6 +97,7 @@ class Housekeeping:
         oldest = queue.oldest_received_at
         self.metrics.queue_oldest_seconds.set((now - oldest).total_seconds() if oldest else 0)
         self.metrics.spool_free_bytes.set(self.spool.free_bytes())
+        self.metrics.process.tasks.set(len(asyncio.all_tasks()))
         for sender in await self.studies.senders():
             ae = self.metrics.ae(sender.calling_ae)
             self.metrics.clock_skewed.labels(ae).set(sender.clock_skewed)
@@ -87,6 +111,7 @@ class Housekeeping:
 
         The bytes go before the row says so: what a crash or the disk prevents is tried again.
         """
+        await asyncio.to_thread(self.spool.clear_leftovers)
         days, now = self.settings.spool.retention_days, datetime.now(UTC)
         expired = await self.database.read(lambda tx: retention.expired(tx, now, days))
         gone = await asyncio.to_thread(self._remove, expired)

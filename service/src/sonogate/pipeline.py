@@ -11,7 +11,14 @@ from sonogate.domain.instance import ReceivedInstance
 from sonogate.domain.job import Examination, Job, Outcome
 from sonogate.domain.ports import Examiner
 from sonogate.domain.verdict import Seconds, Status, Verdict
-from sonogate.errors import DeadlineError, ModelError, UnscorableError, WorkerCrashError
+from sonogate.errors import (
+    DeadlineError,
+    ModelError,
+    SpoolWriteError,
+    UnreadableError,
+    UnscorableError,
+    WorkerCrashError,
+)
 from sonogate.judge.policy import Policy
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
@@ -24,6 +31,10 @@ from sonogate.track import tracker
 
 IDLE_SECONDS = 1.0
 """How often an idle pipeline looks for claims that another gate let go."""
+
+READ_ATTEMPTS = 10
+"""Claims of an object whose bytes the disk does not give back, before that is its verdict: each
+ends with its lease, so ten of them outlast a disk that is gone for some minutes."""
 
 log = get_logger()
 
@@ -111,24 +122,32 @@ class Pipeline:
         except ModelError:  # not the object's fault: it need not wait for the end of its lease
             await self.database.write(lambda tx: tx.objects.release(received.object_id))
             raise
+        if examination.reason_code == UnreadableError.code and claimed.attempts < READ_ATTEMPTS:
+            raise UnreadableError
         verdict = self._verdict(examination, received, queued)
         recording = time.perf_counter()
-        recorded = await self.database.write(
-            lambda tx: tracker.record(
-                tx,
-                claimed,
-                examination,
-                verdict,
-                datetime.now(UTC),
-                self.settings.track,
-                self.targets,
-            )
-        )
+        recorded = await self._record(claimed, examination, verdict)
         self.metrics.stage_seconds.labels("record").observe(time.perf_counter() - recording)
         for how in recorded.cleared:
             self.metrics.reacquired.labels(how).inc()
         self._tell(received, examination, recorded.verdict)
         return recorded.verdict
+
+    async def _record(
+        self, claimed: ClaimedObject, examination: Examination, verdict: Verdict
+    ) -> tracker.Recorded:
+        """Record a verdict; a database that refuses is asked again, for nobody else has it."""
+
+        def work(tx: tracker.Transaction) -> tracker.Recorded:
+            now, track = datetime.now(UTC), self.settings.track
+            return tracker.record(tx, claimed, examination, verdict, now, track, self.targets)
+
+        while True:
+            try:
+                return await self.database.write(work)
+            except SpoolWriteError as error:
+                log.error("verdict not recorded", exception_type=type(error).__name__)
+                await asyncio.sleep(IDLE_SECONDS)
 
     async def _examine(self, received: ReceivedInstance) -> Examination:
         path, span = self.spool.place_of(received.spool_name)

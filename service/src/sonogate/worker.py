@@ -13,7 +13,13 @@ from sonogate.domain.instance import Header
 from sonogate.domain.job import Examination, Job, Outcome, StageSeconds
 from sonogate.domain.ports import Scorer
 from sonogate.domain.scores import ScoredStack
-from sonogate.errors import GateError, NotApplicableError, UndecodableError, UnscorableError
+from sonogate.errors import (
+    GateError,
+    NotApplicableError,
+    UndecodableError,
+    UnreadableError,
+    UnscorableError,
+)
 from sonogate.read.frames import read_frames
 from sonogate.read.objects.header import open_object
 from sonogate.read.pixels.pictures import fingerprint
@@ -49,7 +55,7 @@ class Examiner:
         except (NotApplicableError, UnscorableError) as error:
             return refusal(job, header, error, time.perf_counter() - started)
         except OSError as error:
-            unreadable = UndecodableError(f"The kept file can't be read: {error.strerror}.")
+            unreadable = UnreadableError(f"The kept file can't be read: {error.strerror}.")
             return refusal(job, header, unreadable, time.perf_counter() - started)
         except MemoryError:
             too_big = UndecodableError("It needs more memory than a worker may use.")

@@ -4,6 +4,7 @@ The table maps the gate's errors to HTTP. Nothing of the request is echoed, so n
 back.
 """
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -77,6 +78,14 @@ ANSWERS: Mapping[type[GateError], Answer] = {
 }
 """Every leaf of ReceiveError and LookupFailure; the nearest class in its ancestry answers."""
 
+DISK_ERRORS: Mapping[int | None, type[ReceiveError]] = {
+    errno.ENOSPC: SpoolFullError,
+    errno.EDQUOT: SpoolFullError,
+    errno.EIO: SpoolWriteError,
+    errno.EROFS: SpoolWriteError,
+}
+"""A large body rests on the disk before the spool has it; what that disk says, in our words."""
+
 ROUTING: Mapping[int, tuple[str, str]] = {
     404: ("not_found", "The routes are listed in /openapi.json."),
     405: ("method_not_allowed", "The methods of each route are listed in /openapi.json."),
@@ -141,6 +150,14 @@ async def _on_gate_error(_request: Request, error: Exception) -> JSONResponse:
     return to_response(of_gate_error(cast(GateError, error)))
 
 
+async def _on_disk_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer what the disk refused as the spool's own refusal; anything else is our mistake."""
+    number = cast(OSError, error).errno
+    if number not in DISK_ERRORS:
+        raise error
+    return to_response(of_gate_error(DISK_ERRORS[number]()))
+
+
 async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
     return to_response(cast(Problem, error))
 
@@ -158,5 +175,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LookupFailure, _on_gate_error)
     app.add_exception_handler(ReceiveError, _on_gate_error)
     app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(OSError, _on_disk_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -1,5 +1,6 @@
 """Structured logs with an allow-list of fields, so that no patient text can slip in."""
 
+import json
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
@@ -60,15 +61,31 @@ CHATTY_LIBRARIES = ("httpx", "httpcore", "pynetdicom", "pydicom")
 
 
 class CurrentStderr:
-    """Standard error as it is at the moment of writing, not as it was when a logger was made."""
+    """Standard error as it is at the moment of writing, not as it was when a logger was made.
+
+    A full disk behind it, or a reader that left, costs lines and nothing else: whoever logs is in
+    the middle of a cart's association.
+    """
+
+    def __init__(self) -> None:
+        self.n_lost = 0  #: since the last line that was written
 
     def write(self, text: str) -> int:
-        """Write text."""
-        return sys.stderr.write(text)
+        """Write text, and first how much was lost, if something was."""
+        try:
+            if self.n_lost:
+                said = {"event": "log lines lost", "level": "warning", "n_objects": self.n_lost}
+                sys.stderr.write(f"{json.dumps(said)}\n")
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            self.n_lost += 1
+        else:
+            self.n_lost = 0
+        return len(text)
 
     def flush(self) -> None:
-        """Pass it on."""
-        sys.stderr.flush()
+        """Do nothing: each line was passed on."""
 
 
 def keep_allowed(

@@ -12,6 +12,7 @@ from sonogate.observe.audit_metrics import AuditMetrics
 from sonogate.observe.labels import KnownNames, LabelLimit
 from sonogate.observe.network_metrics import NetworkMetrics
 from sonogate.observe.outgoing_metrics import ForwardMetrics, ResultMetrics
+from sonogate.observe.process_metrics import ProcessMetrics
 
 BANDS = ("high", "medium", "low")
 PROVIDERS = ("tensorrt", "cuda", "cpu")
@@ -59,6 +60,7 @@ class Metrics:
         self.results = ResultMetrics(self.registry)
         self.network = NetworkMetrics(self.registry)
         self.audit = AuditMetrics(self.registry)
+        self.process = ProcessMetrics(self.registry)
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
@@ -68,7 +70,14 @@ class Metrics:
             self.associations_refused: (REFUSAL_RULES,),
             self.tls_refused: (TLS_REFUSALS,),
             self.unscorable: (
-                ("undecodable", "missing_codec", "empty_pixel_data", "deadline", "worker_crash"),
+                (
+                    "undecodable",
+                    "unreadable",
+                    "missing_codec",
+                    "empty_pixel_data",
+                    "deadline",
+                    "worker_crash",
+                ),
             ),
             self.verdict_seconds: (("still", "cine"),),
             self.stage_seconds: (("queue", "read", "preprocess", "infer", "judge", "record"),),

@@ -37,7 +37,14 @@ def make_reference() -> str:
 
 
 def _lines(metrics: Metrics) -> Iterator[str]:
-    parts = (metrics, metrics.forward, metrics.results, metrics.network, metrics.audit)
+    parts = (
+        metrics,
+        metrics.forward,
+        metrics.results,
+        metrics.network,
+        metrics.audit,
+        metrics.process,
+    )
     for metric in chain.from_iterable(vars(part).values() for part in parts):
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()

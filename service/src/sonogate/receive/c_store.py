@@ -13,6 +13,7 @@ from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.dimse import Request
 from sonogate.receive.part10 import check_uid, file_meta
 from sonogate.receive.spool import Arrival, Deposit
+from sonogate.receive.spool.files import as_receive_error
 from sonogate.receive.status import SUCCESS, Answer, DimseStatus, answer_to
 
 log = get_logger()
@@ -81,6 +82,8 @@ class StoreOperation:
             self._acceptor.registrar.announce(instance)
         except ReceiveError as error:
             return self._refused(answer_to(error), error)
+        except OSError as error:
+            return self._refused(answer_to(as_receive_error(error)), error)
         except Exception as error:  # noqa: BLE001 - boundary: the association goes on
             failure = Answer(DimseStatus.PROCESSING_FAILURE, "The gate could not keep the object.")
             return self._refused(failure, error)

@@ -28,7 +28,7 @@ class Aftercare:
         self._metrics.received_bytes.labels(calling_ae).inc(instance.size_bytes)
         self._spool.settled(instance)
         if kept.duplicate:
-            self._spool.run(self._spool.remove, instance.spool_name)
+            self._spool.run(self._spool.give_up, instance.spool_name)
         else:
             self._on_new()
 

@@ -23,6 +23,7 @@ from sonogate.store.spooled_bytes import SpooledBytes
 from sonogate.store.step_messages import StepMessages
 from sonogate.store.steps import ProcedureSteps
 from sonogate.store.studies import StudyRows
+from sonogate.store.timers import Timers
 from sonogate.store.unentered import Unentered
 from sonogate.store.verdicts import Verdicts
 
@@ -128,6 +129,11 @@ class Transaction:
     def step_messages(self) -> StepMessages:
         """What the site's own MPPS servers are owed."""
         return StepMessages(self._connection)
+
+    @cached_property
+    def timers(self) -> Timers:
+        """Times to come, wherever they are."""
+        return Timers(self._connection)
 
     @cached_property
     def commitments(self) -> Commitments:

@@ -121,7 +121,9 @@ def _refuse(batch: list[Request], error: Exception) -> None:
     """Nothing of the batch is durable: tell every caller."""
     for request in batch:
         if request.error is None:
-            request.error = SpoolWriteError(f"The database refused the write: {_cause(error)}")
+            request.error = SpoolWriteError(
+                f"The database refused the write: {_cause(error)}; look at its disk or its server."
+            )
             request.error.__cause__ = error
 
 

@@ -6,6 +6,7 @@ what was judged since the last count, so that a crash loses none of it.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -111,15 +112,15 @@ class Trail:
 
     async def run(self) -> None:
         """Write and count until cancelled; a failing round is logged and tried again."""
-        window = timedelta(seconds=self.settings.audit.window_seconds)
-        turn = self.now() + window
+        window_seconds = self.settings.audit.window_seconds
+        turn = time.monotonic() + window_seconds
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             try:
                 await self.write_waiting()
-                if self.now() >= turn:
+                if time.monotonic() >= turn:
                     await self.turn_window()
-                    turn = self.now() + window
+                    turn = time.monotonic() + window_seconds
             except Exception as error:  # noqa: BLE001 - boundary: the next round may succeed
                 log.error("audit failed", exception_type=type(error).__name__)
 

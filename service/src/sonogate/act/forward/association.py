@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sonogate.act.forward.outcome import DestinationError
-from sonogate.act.forward.parcel import Parcel, blocks
+from sonogate.act.forward.parcel import Parcel, reading
 from sonogate.act.forward.pdus import (
     A_ABORT,
     A_RELEASE_RP,
@@ -100,11 +100,12 @@ class Association:
         message_id = self._n_sent % 0xFFFF + 1
         command = c_store_rq(message_id, parcel.sop_class_uid, parcel.sop_instance_uid)
         await self._send(context_id, command, is_command=True, ends=True)
-        pieces, left = blocks(parcel.path, data_set), data_set.size_bytes
-        while left:
-            block = await asyncio.to_thread(next, pieces)
-            left -= len(block)
-            await self._send(context_id, block, is_command=False, ends=not left)
+        left = data_set.size_bytes
+        with reading(parcel.path, data_set) as pieces:
+            while left:
+                block = await asyncio.to_thread(next, pieces)
+                left -= len(block)
+                await self._send(context_id, block, is_command=False, ends=not left)
         return status_of(await self._read_command(), message_id)
 
     async def release(self) -> None:

@@ -1,6 +1,6 @@
 """When a failed destination is tried again: a dead archive is probed, not hammered."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -52,6 +52,11 @@ class Breaker:
             reason=reason,
         )
         return self.row
+
+    def move(self, step: timedelta) -> None:
+        """The machine's clock was set by so much."""
+        if self.row is not None:
+            self.row = replace(self.row, rest_until=self.row.rest_until + step)
 
     def mend(self) -> bool:
         """Note a success; return whether it had failed before."""

@@ -98,8 +98,8 @@ class DicomCarrier:
 async def _send(association: Association, context_id: int, parcel: Parcel) -> Outcome:
     try:
         data_set = await asyncio.to_thread(parcel.data_set)
-    except (OSError, ValueError):
-        return outcome.BYTES_GONE
+    except (OSError, ValueError) as error:
+        return outcome.of_own_bytes(error)
     try:
         return outcome.of_dimse(await association.store(context_id, parcel, data_set))
     except OSError as error:  # half sent: the association is of no more use

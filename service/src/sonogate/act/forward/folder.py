@@ -12,7 +12,7 @@ from typing import Final
 from sonogate.act.forward import outcome
 from sonogate.act.forward.carrier import Settle
 from sonogate.act.forward.outcome import DestinationError
-from sonogate.act.forward.parcel import Parcel, blocks
+from sonogate.act.forward.parcel import Parcel, reading
 
 FILE_MODE: Final = 0o640
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -30,10 +30,10 @@ class FolderCarrier:
         """Write objects one after another; each is durable before it counts as stored."""
         for parcel in parcels:
             on_start(parcel)
-            if not await asyncio.to_thread(_is_there, parcel):
-                settle(parcel, outcome.BYTES_GONE)
-                continue
             try:
+                if not await asyncio.to_thread(_is_there, parcel):
+                    settle(parcel, outcome.BYTES_GONE)
+                    continue
                 await asyncio.to_thread(self._write, parcel)
             except OSError as error:
                 reason = "out_of_resources" if error.errno in _FULL else "not_written"
@@ -48,9 +48,11 @@ class FolderCarrier:
         partial = folder / f".{parcel.file_stem}.part"
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-            with os.fdopen(os.open(partial, flags, FILE_MODE), "wb") as file:
-                for block in blocks(parcel.path, parcel.span):
-                    file.write(block)
+            with (
+                os.fdopen(os.open(partial, flags, FILE_MODE), "wb") as file,
+                reading(parcel.path, parcel.span) as pieces,
+            ):
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(folder / f"{parcel.file_stem}.dcm")
@@ -66,7 +68,7 @@ def _is_there(parcel: Parcel) -> bool:
     try:
         end = parcel.span.offset + parcel.span.size_bytes
         return parcel.path.stat().st_size >= end
-    except OSError:
+    except FileNotFoundError:
         return False
 
 

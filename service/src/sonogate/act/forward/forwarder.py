@@ -12,6 +12,7 @@ from sonogate.act.forward.parcel import Parcel
 from sonogate.act.forward.way import Way
 from sonogate.act.rhythm import every, woken
 from sonogate.domain.instance import ReceivedInstance, Span, Transport
+from sonogate.observe.clock import ClockWatch
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.observe.outgoing_metrics import FORWARD_STATES
@@ -67,6 +68,7 @@ class Forwarder:
         self._place_of = place_of
         self._results_dir = results_dir
         self._look = asyncio.Event()
+        self._clock = ClockWatch()
         self.destinations = Destinations.from_settings(destinations)
         self._holding = [each.name for each in self.destinations.all if each.holds]
         self.ways = {
@@ -91,6 +93,12 @@ class Forwarder:
         """Something may be owed."""
         for way in self.ways.values():
             way.wake.set()
+
+    def clock_stepped(self, step: timedelta) -> None:
+        """Rest from failed destinations as long as was meant."""
+        self._clock.follow(step.total_seconds())
+        for way in self.ways.values():
+            way.breaker.move(step)
 
     async def run(self) -> None:
         """Pass on until cancelled; what is under way then is sent again after the next start."""
@@ -157,7 +165,12 @@ class Forwarder:
             await woken(self._look, RELEASE_SECONDS)
 
     async def _release(self) -> None:
-        """Let held objects go that are decided; each commit says why."""
+        """Let held objects go that are decided; each commit says why.
+
+        Not while a clock that was set has not been followed: no hold ran out by that.
+        """
+        if self._clock.step_seconds():
+            return
         now, holding = datetime.now(UTC), self._holding
         if not await self._database.read(lambda tx: tx.forward_holds.decided(now, holding)):
             return

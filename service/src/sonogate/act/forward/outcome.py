@@ -37,6 +37,7 @@ STORED: Final = Outcome(Fate.TAKEN, "stored")
 DUPLICATE: Final = Outcome(Fate.TAKEN, "duplicate")
 WARNING: Final = Outcome(Fate.TAKEN, "warning")
 BYTES_GONE: Final = Outcome(Fate.REFUSED, "bytes_gone")
+OWN_DISK: Final = Outcome(Fate.BUSY, "own_disk")
 TRANSFER_SYNTAX: Final = Outcome(Fate.REFUSED, "transfer_syntax")
 SOP_CLASS: Final = Outcome(Fate.REFUSED, "sop_class")
 CONTEXT: Final = Outcome(Fate.REFUSED, "context")
@@ -93,3 +94,12 @@ def of_http(status: int) -> Outcome:
     if status >= 500 or 300 <= status < 400:
         return Outcome(Fate.BUSY, "server_error")
     return STORED if status < 300 else Outcome(Fate.AT_FAULT, "failure")
+
+
+def of_own_bytes(error: OSError | ValueError) -> Outcome:
+    """Say what an object comes to whose bytes we can't read: a failing disk may yet let go of them.
+
+    A name that leads nowhere and bytes that are no object stay as they are.
+    """
+    is_gone = isinstance(error, (FileNotFoundError, ValueError))
+    return BYTES_GONE if is_gone else OWN_DISK

@@ -1,7 +1,8 @@
 """One object ready to be sent: where its bytes are, and what names it."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -46,7 +47,22 @@ class Parcel:
         return Span(offset=self.span.offset + n_meta, size_bytes=self.span.size_bytes - n_meta)
 
 
-def blocks(path: Path, span: Span) -> Iterator[bytes]:
+@contextmanager
+def reading(path: Path, span: Span) -> Iterator[Iterator[bytes]]:
+    """Have the bytes of a part of a file for the time of the block; each step blocks.
+
+    The file is closed with the block, however it ends: a broken association keeps its error, and
+    with it everything that was under way, for longer than a descriptor may stay open.
+    """
+    pieces = blocks(path, span)
+    try:
+        yield pieces
+    finally:
+        with suppress(ValueError):  # a thread is in it: it goes with that thread's step
+            pieces.close()
+
+
+def blocks(path: Path, span: Span) -> Generator[bytes, None, None]:
     """Yield the bytes of a part of a file; each step blocks.
 
     Raises:

@@ -7,7 +7,8 @@ import asyncio
 import json
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from sonogate import __version__
 from sonogate.act.forward import outcome
 from sonogate.act.forward.carrier import Decode, Settle
 from sonogate.act.forward.outcome import DestinationError, Fate, Outcome
-from sonogate.act.forward.parcel import Parcel, blocks
+from sonogate.act.forward.parcel import Parcel, reading
 from sonogate.act.forward.syntaxes import EXPLICIT_LITTLE, LOSSLESS
 from sonogate.domain.instance import Span
 from sonogate.errors import SettingFileError, UndecodableError
@@ -79,16 +80,19 @@ class StowCarrier:
     async def _store(self, client: httpx.AsyncClient, parcel: Parcel) -> Outcome:
         try:
             await asyncio.to_thread(parcel.data_set)
-        except (OSError, ValueError):
-            return outcome.BYTES_GONE
+        except (OSError, ValueError) as error:
+            return outcome.of_own_bytes(error)
         opening, closing, content_type = _envelope()
         length = len(opening) + parcel.span.size_bytes + len(closing)
         headers = {"Content-Type": content_type, "Content-Length": str(length)}
         body = _body(opening, parcel, closing)
         try:
-            async with client.stream(
-                "POST", f"{self.url.rstrip('/')}/studies", content=body, headers=headers
-            ) as response:
+            async with (
+                aclosing(body),
+                client.stream(
+                    "POST", f"{self.url.rstrip('/')}/studies", content=body, headers=headers
+                ) as response,
+            ):
                 return sort(response.status_code, await _beginning(response))
         except httpx.ConnectError as error:
             raise DestinationError("unreachable") from error
@@ -151,13 +155,14 @@ def _envelope() -> tuple[bytes, bytes, str]:
     return opening, f"\r\n--{boundary}--\r\n".encode(), content_type
 
 
-async def _body(opening: bytes, parcel: Parcel, closing: bytes) -> AsyncIterator[bytes]:
+async def _body(opening: bytes, parcel: Parcel, closing: bytes) -> AsyncGenerator[bytes, None]:
     yield opening
-    pieces, left = blocks(parcel.path, parcel.span), parcel.span.size_bytes
-    while left:
-        block = await asyncio.to_thread(next, pieces)
-        left -= len(block)
-        yield block
+    left = parcel.span.size_bytes
+    with reading(parcel.path, parcel.span) as pieces:
+        while left:
+            block = await asyncio.to_thread(next, pieces)
+            left -= len(block)
+            yield block
     yield closing
 
 

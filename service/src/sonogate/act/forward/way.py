@@ -64,7 +64,7 @@ class Way:
 
     async def serve(self) -> None:
         """Pass objects on until cancelled; what is under way then is sent again later."""
-        self.breaker.row = await self.database.read(lambda tx: tx.forward_queues.breaker(self.name))
+        await self._remember()
         async with asyncio.TaskGroup() as tasks:
             while True:
                 self.wake.clear()
@@ -72,6 +72,18 @@ class Way:
                     self.under_way.add(lane)
                     tasks.create_task(self._convey(lane))
                 await woken(self.wake, POLL_SECONDS)
+
+    async def _remember(self) -> None:
+        """Read what an earlier gate knew of the destination; a busy database is asked again."""
+        while True:
+            try:
+                row = await self.database.read(lambda tx: tx.forward_queues.breaker(self.name))
+            except Exception as error:  # noqa: BLE001 - boundary: it must not end the way
+                log.error("forward queue unreadable", exception_type=type(error).__name__)
+                await asyncio.sleep(UNREADABLE_SECONDS)
+            else:
+                self.breaker.row = row
+                return
 
     def retry_now(self) -> None:
         """A person says that it works again."""

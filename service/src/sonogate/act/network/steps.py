@@ -21,6 +21,7 @@ from pynetdicom.association import Association
 
 from sonogate.act.backoff import Backoff
 from sonogate.act.network.calling import CallError, Peer, associated, status_of
+from sonogate.act.rhythm import every
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import MppsServerSettings
@@ -35,6 +36,9 @@ MAX_ATTEMPTS: Final = 20
 """Tries of a message that the server itself answers with a processing failure."""
 KEEP_FOR_THE_GONE: Final = timedelta(hours=24)
 """What is owed to a server that left the settings is kept so long: time to mend a slip."""
+SWEEP_SECONDS: Final = 600.0
+"""How often what is owed to the gone is looked at."""
+UNREADABLE: Final = "steps_unreadable"
 
 _IMPLICIT, _BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.2"
 MAY_NO_LONGER_BE_UPDATED: Final = 0xA710
@@ -107,8 +111,8 @@ class StepForwarder:
 
     async def run(self) -> None:
         """Deliver until cancelled; what is under way then is sent again after the next start."""
-        await self._drop_owed_to_the_gone()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(every(SWEEP_SECONDS, self._drop_owed_to_the_gone, UNREADABLE))
             for lane in self._lanes:
                 tasks.create_task(self._serve(lane))
 

@@ -4,16 +4,19 @@ Messages name the exception's type and never its text: parsers like to quote the
 on, and that value may be a patient's name.
 """
 
+import errno
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydicom import config
 
-from sonogate.errors import GateError, UndecodableError
+from sonogate.errors import GateError, UndecodableError, UnreadableError
 
 T = TypeVar("T")
+_OF_THE_DISK: Final = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+"""Codecs raise OSError too, but without a number of the system's."""
 
 
 @contextmanager
@@ -28,6 +31,10 @@ def decoding(stage: str) -> Iterator[None]:
             yield
     except GateError:
         raise
+    except OSError as error:
+        if error.errno in _OF_THE_DISK:
+            raise UnreadableError(f"Can't read {stage}: the disk failed.") from error
+        raise UndecodableError(f"Can't read {stage} ({type(error).__name__}).") from error
     except MemoryError as error:
         raise UndecodableError(f"Reading {stage} needs more memory than allowed.") from error
     except Exception as error:  # a hostile object may make a parser raise anything

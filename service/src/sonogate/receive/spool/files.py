@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,13 +33,29 @@ class FiledObject:
 
 
 class SpoolFile:
-    """Writes one object to a new file; every failure leaves no file behind."""
+    """Writes one object to a new file; every failure leaves no file behind.
 
-    def __init__(self, object_id: ObjectId, spool_name: str, path: Path, meta: bytes) -> None:
+    Args:
+        object_id: The object's.
+        spool_name: What its row calls the file.
+        path: Where the file is.
+        meta: Preamble and file meta.
+        leftovers: Takes the path if the disk does not even let the file be removed.
+    """
+
+    def __init__(
+        self,
+        object_id: ObjectId,
+        spool_name: str,
+        path: Path,
+        meta: bytes,
+        leftovers: set[Path] | None = None,
+    ) -> None:
         self.object_id = object_id
         self.spool_name = spool_name
         self._path = path
         self._meta = meta
+        self._leftovers = leftovers if leftovers is not None else set()
         self._hash = hashlib.sha256()
         self._descriptor: int | None = None
         self._size_bytes = 0
@@ -79,9 +96,13 @@ class SpoolFile:
         )
 
     def discard(self) -> None:
-        """Close and remove the file; nothing happens if there is none."""
-        self._close()
-        self._path.unlink(missing_ok=True)
+        """Close and remove the file; nothing happens if there is none, and nothing is raised."""
+        with suppress(OSError):
+            self._close()
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError:
+            self._leftovers.add(self._path)
 
     def _append(self, blocks: Iterable[Block]) -> int:
         descriptor = self._descriptor
@@ -105,9 +126,10 @@ class SpoolFile:
         self._unsynced_bytes += written
 
     def _close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Close once: after an error, too, the number is no longer ours (close(2))."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -49,6 +50,7 @@ class Spool:
         self._background: set[asyncio.Future[Any]] = set()
         self._appender: Appender | None = None
         self._segment_of: dict[str, str] = {}
+        self._leftovers: set[Path] = set()
         self._free_bytes = 0
         self._looked_at = float("-inf")
 
@@ -105,7 +107,7 @@ class Spool:
         try:
             return await self._deposit(arrival, None, row)
         except (SpoolFullError, SpoolWriteError):
-            await self.run(self.remove, filed.spool_name)
+            await self.run(self.give_up, filed.spool_name)
             raise
 
     async def _deposit(
@@ -128,7 +130,7 @@ class Spool:
         """Name a file for one object; it is written off the event loop."""
         object_id = new_object_id()
         name = f"{FILES}/{object_id}"
-        return SpoolFile(object_id, name, self.folder / name, meta)
+        return SpoolFile(object_id, name, self.folder / name, meta, self._leftovers)
 
     def place_of(self, spool_name: str) -> tuple[Path, Span | None]:
         """Return where an object is: a file, and which part of it; all of it if None.
@@ -154,11 +156,34 @@ class Spool:
         elif path.exists():
             erase(path, span)
 
+    def give_up(self, spool_name: str) -> None:
+        """Remove bytes that no row speaks of; what the disk does not let go of now goes later."""
+        try:
+            self.remove(spool_name)
+        except OSError:
+            path, span = self.place_of(spool_name)
+            if span is None:
+                self._leftovers.add(path)
+
+    def clear_leftovers(self) -> None:
+        """Remove the files that a failing disk did not let go of; blocking."""
+        for path in tuple(self._leftovers):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                self._leftovers.discard(path)
+
     def free_bytes(self) -> int:
-        """Return the free room of the spool's disk, at most a second old."""
+        """Return the free room of the spool's disk, at most a second old.
+
+        A disk that can't even say has none: what is sent is refused in words, not by a broken
+        association.
+        """
         now = time.monotonic()
         if now - self._looked_at > FREE_ROOM_SECONDS:
-            self._free_bytes = free_bytes_of(self.folder)
+            try:
+                self._free_bytes = free_bytes_of(self.folder)
+            except OSError:
+                self._free_bytes = 0
             self._looked_at = now
         return self._free_bytes
 

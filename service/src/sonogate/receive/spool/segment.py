@@ -53,10 +53,19 @@ class Segment:
             os.fdatasync(self._descriptor)
         except Exception:
             with suppress(OSError):
-                os.ftruncate(self._descriptor, self.size_bytes)
+                self._write_tail_again()
             self.settle(n_records)
             raise
         self.size_bytes += n_bytes
+
+    def _write_tail_again(self) -> None:
+        """Take back what failed, and sync the end of what was acknowledged once more.
+
+        Both lie on one page. After a failed sync the system takes that page for clean, whatever of
+        it is on the disk; cutting it off makes it one to be written.
+        """
+        os.ftruncate(self._descriptor, self.size_bytes)
+        os.fdatasync(self._descriptor)
 
     def settle(self, n_records: int = 1) -> None:
         """So many records are known to the database; a closed segment that owes none is sealed."""
