@@ -18,8 +18,8 @@ import pytest
 from pynetdicom.dsutils import encode
 
 from sonogate.settings import MIB
+from tests.acceptance.archives import instances_in, is_up
 from tests.acceptance.serving import Served, free_port
-from tests.acceptance.test_kill_forward import instances_in, is_up
 from tests.faults.cable import FAR, Cable, laid
 from tests.faults.carts import SUCCESS, Exam, FaultCart
 from tests.faults.standing import Standing, eventually, get, grown, metric, standing, warm_up

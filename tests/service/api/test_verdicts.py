@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,12 @@ async def test_a_body_that_can_not_be_taken_is_refused_with_the_remedy(
 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
-    [(SpoolFullError(), 503, "spool_full"), (MalformedObjectError(), 422, "malformed_object")],
+    [
+        (SpoolFullError(), 503, "spool_full"),
+        (MalformedObjectError(), 422, "malformed_object"),
+        (OSError(errno.ENOSPC, "No space left on device"), 503, "spool_full"),
+        (OSError(errno.EIO, "Input/output error"), 503, "spool_write"),
+    ],
 )
 async def test_what_the_spool_refuses_is_said_in_http(
     door: Door, client: httpx.AsyncClient, error: Exception, status: int, code: str

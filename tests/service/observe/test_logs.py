@@ -1,7 +1,9 @@
 """Logs hold what the catalogue allows and nothing of a patient."""
 
+import errno
 import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -71,3 +73,36 @@ def test_no_allowed_field_names_a_patient_or_an_instance() -> None:
     assert {"url_host"} == {
         field for field in logs.ALLOWED_FIELDS if any(word in field for word in forbidden)
     }
+
+
+class FullDisk:
+    """A standard error whose disk is full for so many lines."""
+
+    def __init__(self, n_refused: int) -> None:
+        self.n_refused = n_refused
+        self.lines: list[str] = []
+
+    def write(self, text: str) -> int:
+        """Refuse, or take it."""
+        if self.n_refused:
+            self.n_refused -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.lines.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+
+def test_a_log_that_can_not_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever logs is in the middle of an association; how much was lost is said later."""
+    disk = FullDisk(n_refused=2)
+    monkeypatch.setattr(sys, "stderr", disk)
+    logs.configure(LogSettings())
+    log = logs.get_logger()
+    for event in ("first", "second", "third"):
+        log.info(event)
+
+    events = [json.loads(line)["event"] for line in disk.lines]
+    assert ["log lines lost", "third"] == events
+    assert 2 == json.loads(disk.lines[0])["n_objects"]
