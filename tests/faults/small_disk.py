@@ -18,11 +18,12 @@ from sonogate.settings import KIB, MIB
 from tests.faults.faults import Faults
 
 DISK_BYTES: Final = 32 * MIB
+"""Room for one round of objects."""
 SPARED_BYTES: Final = 256 * KIB
 """What is left free when the disk is filled up: it runs full in the middle of an object."""
 
 
-MOUNT: Final = f'mount -t tmpfs -o size={DISK_BYTES} tmpfs "$0" && echo held && exec cat'
+MOUNT: Final = 'mount -t tmpfs -o size="$1" tmpfs "$0" && echo held && exec cat'
 
 
 class Disk(Protocol):
@@ -47,7 +48,7 @@ class Tmpfs:
     folder: Path
     prefix: Sequence[str]
     environment: dict[str, str]
-    kind: str = f"tmpfs of {DISK_BYTES // MIB} MiB"
+    kind: str = "tmpfs"
 
     def fill(self) -> None:
         """Lay a file into it that leaves next to no room."""
@@ -88,7 +89,7 @@ class Refusing:
 
 
 @contextmanager
-def small_disk(folder: Path, need_tool: Callable[[str], str]) -> Iterator[Disk]:
+def small_disk(folder: Path, need_tool: Callable[[str], str], n_rounds: int) -> Iterator[Disk]:
     """Have a small disk mounted at a folder, for the time of the block."""
     folder.mkdir()
     unshare, nsenter = shutil.which("unshare"), shutil.which("nsenter")
@@ -98,7 +99,7 @@ def small_disk(folder: Path, need_tool: Callable[[str], str]) -> Iterator[Disk]:
     holder = None
     if unshare and nsenter:
         holder = subprocess.Popen(
-            (unshare, *ours, *mapped, "sh", "-c", MOUNT, str(folder)),
+            (unshare, *ours, *mapped, "sh", "-c", MOUNT, str(folder), str(n_rounds * DISK_BYTES)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ import pytest
 from sonogate.testing import make_instance
 from tests.acceptance.serving import Served
 from tests.faults.aborts import Breaker
-from tests.faults.carts import CLEAR, OUT_OF_RESOURCES, SUCCESS, Exam, FaultCart, sending
+from tests.faults.carts import OUT_OF_RESOURCES, SUCCESS, Exam, FaultCart, sending
 from tests.faults.faults import Faults, failing
 from tests.faults.hook import Hook, hooked
 from tests.faults.standing import (
@@ -91,7 +91,7 @@ def site(
     with hooked() as hook:
         served = Served(
             folder,
-            environment=faults.environment,
+            environment=faults.environment | {"SONOGATE_LISTENER__KEEP_SECONDS": "5"},
             extra_toml=SETTINGS.format(hook=hook.port, settle=SETTLE_SECONDS),
         )
         served.start()
@@ -138,6 +138,7 @@ DISK = {
     "the log's disk is full": Fault("gate.log", {"write": errno.ENOSPC}),
     "everything fails": Fault("/data", EVERYTHING, REFUSED | {SUCCESS}, is_ready=False),
     "every call takes 0.1 s": Fault("/data", {"delay_seconds": 0.1}),
+    "the spool's disk stands still": Fault("/data/spool", {"delay_seconds": 7}, REFUSED),
 }
 
 
@@ -174,8 +175,8 @@ def test_a_failing_disk_is_told_and_survived(site: Site, name: str) -> None:
     print(said)  # noqa: T201 - a measurement
 
     assert n_hits > 0
-    assert told <= CLEAR
-    assert told & fault.told
+    assert told
+    assert told <= fault.told
     assert (200, 200 if fault.is_ready else 503) == (live, ready)
     assert seconds < 2
     assert [] == left
@@ -184,7 +185,7 @@ def test_a_failing_disk_is_told_and_survived(site: Site, name: str) -> None:
 
 def test_a_clock_set_back_stops_no_timer(site: Site) -> None:
     """Three hours back: a failed delivery is tried again, and a quiet study settles, in seconds."""
-    assert {} == without_grade(site.served, site.cart.acknowledged)
+    assert {} == without_grade(site.served, site.cart.acknowledged, 600)
     site.hook.is_sick = True
     study = site.exam.more(1)
     assert site.cart.send(study) == []
@@ -244,11 +245,11 @@ def test_aborted_associations_leave_nothing(site: Site) -> None:
 
 def test_all_that_was_acknowledged_is_there_after_a_restart(site: Site) -> None:
     """A gate started anew on the same disk has and has judged every one."""
-    before = without_grade(site.served, site.cart.acknowledged, 300)
+    before = without_grade(site.served, site.cart.acknowledged, 600)
     site.served.stop()
     said = (site.served.folder / "gate.log").read_text(errors="replace")
     site.served.start()
-    after = without_grade(site.served, site.cart.acknowledged, 300)
+    after = without_grade(site.served, site.cart.acknowledged, 600)
     print(f"{len(site.cart.acknowledged)} acknowledged, {len(after)} lost")  # noqa: T201
 
     assert ({}, {}) == (before, after)

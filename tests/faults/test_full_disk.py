@@ -34,7 +34,7 @@ def test_a_full_disk_is_told_and_survived(tmp_path: Path, need_tool: Callable[[s
     A gate that is started on the full disk says so and ends; freed, it has all it had acknowledged.
     """
     exam = Exam()
-    with small_disk(tmp_path / "data", need_tool) as disk:
+    with small_disk(tmp_path / "data", need_tool, N_ROUNDS) as disk:
         served = Served(
             tmp_path,
             extra_toml=SETTINGS,
@@ -66,7 +66,7 @@ def test_a_full_disk_is_told_and_survived(tmp_path: Path, need_tool: Callable[[s
                 assert set(told) <= CLEAR
                 assert 200 == live
                 assert [] == left
-                assert {} == without_grade(served, cart.acknowledged)
+                assert {} == without_grade(served, cart.acknowledged, 300)
                 assert {} == grown(served, usual, len(exam.large_uids & cart.acknowledged))
             disk.fill()
             said = (served.folder / "gate.log").read_text(errors="replace")

@@ -1,13 +1,15 @@
 """C-STORE: make row and bytes durable, and only then answer Success (PS3.4 Annex B)."""
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sonogate.domain.identity import AETitle, SOPInstanceUID
 from sonogate.domain.instance import MediaType, Provenance, ReceivedInstance, Transport
-from sonogate.errors import MalformedObjectError, ReceiveError
+from sonogate.errors import MalformedObjectError, ReceiveError, SpoolWriteError
 from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.dimse import Request
@@ -77,9 +79,14 @@ class StoreOperation:
         """Return the answer, once the object is durable or refused."""
         started = time.perf_counter()
         received_at = datetime.now(UTC)
+        keeping = asyncio.ensure_future(self._finish_deposit(received_at))
+        await asyncio.wait((keeping,), timeout=self._acceptor.settings.keep_seconds)
+        if not keeping.done():
+            self._acceptor.spawn(self._announce_late(keeping))
+            late = SpoolWriteError("The disk stands still; send again when it works.")
+            return self._refused(answer_to(late), late)
         try:
-            instance = await self._finish_deposit(received_at)
-            self._acceptor.registrar.announce(instance)
+            self._acceptor.registrar.announce(keeping.result())
         except ReceiveError as error:
             return self._refused(answer_to(error), error)
         except OSError as error:
@@ -89,6 +96,11 @@ class StoreOperation:
             return self._refused(failure, error)
         self._acceptor.metrics.keep_seconds.observe(time.perf_counter() - started)
         return SUCCESS
+
+    async def _announce_late(self, keeping: asyncio.Future[ReceivedInstance]) -> None:
+        """Enter what the disk kept after all; its sender was told to send it again."""
+        with suppress(ReceiveError, OSError):
+            self._acceptor.registrar.announce(await keeping)
 
     def _open(self, on_drained: Callable[[], None]) -> Deposit:
         check_uid("SOP Instance UID", self._request.sop_instance_uid)

@@ -87,6 +87,9 @@ class ListenerSettings(Section):
     """An association that says nothing for so long is aborted; an exam rarely takes an hour."""
     pdu_progress_seconds: Seconds = 30.0
     """A PDU or object that stops arriving half-way is given up after this time."""
+    keep_seconds: Seconds = 20.0
+    """An object that the disk has not kept after this time is answered with 0xA700; carts give up
+    after 30 s or more. If the disk keeps it later, it counts, and its repetition is a duplicate."""
     extra_sop_classes: tuple[str, ...] = ()
     """Private SOP class UIDs to keep as well; they are judged not_applicable."""
 

@@ -59,6 +59,7 @@ class Deposit:
         self._waiting: list[Gathering] = []
         self._file: SpoolFile | None = None
         self._job: _Job | None = None
+        self._stall: asyncio.TimerHandle | None = None
         self._is_on_disk = False
         self._size_bytes = 0
         self._error: ReceiveError | None = None
@@ -90,7 +91,7 @@ class Deposit:
         Raises:
             ReceiveError: It could not be kept; nothing of it is left.
         """
-        while self._job is not None:
+        while self._job is not None and self._error is None:
             await asyncio.wait((self._job,))
         if self._error is None and self._size_bytes == 0:
             self._error = MalformedObjectError("The data set is empty.")
@@ -149,9 +150,22 @@ class Deposit:
         self._is_on_disk = True
         self._job = self._spool.run(file.write, blocks)
         self._job.add_done_callback(self._written)
+        self._stall = asyncio.get_running_loop().call_later(
+            self._spool.stall_seconds, self._give_up
+        )
+
+    def _give_up(self) -> None:
+        """The disk stands still: take the rest from the sender without it, and refuse at the end.
+
+        What was written goes as soon as the disk lets go of it.
+        """
+        self._fail(SpoolWriteError("The disk stands still; send again when it works."))
+        self._on_drained()
 
     def _written(self, job: _Job) -> None:
         self._job = None
+        if self._stall is not None:
+            self._stall.cancel()
         error = job.exception()
         if error is not None:
             self._fail(error if isinstance(error, ReceiveError) else SpoolWriteError())

@@ -44,6 +44,7 @@ class Spool:
     def __init__(self, folder: Path, settings: SpoolSettings, listener: ListenerSettings) -> None:
         self.folder = folder
         self.max_object_bytes = listener.max_object_bytes
+        self.stall_seconds = listener.keep_seconds
         self.gathered_bytes = 0
         self._settings = settings
         self._threads = ThreadPoolExecutor(FILE_THREADS, thread_name_prefix="spool")
