@@ -41,6 +41,10 @@ SYNCS: Final = (
         place=f"{SEGMENT}.__init__/fsync", path="spool/segments/*",
         why_not="a record's own sync covers the opening before it",
     ),
+    Sync(
+        place=f"{SEGMENT}._write_tail_again/fdatasync", path="spool/segments/*",
+        why_not="only after a sync that failed: `tests/faults` has the disks that do",
+    ),
     Sync(place=f"{FILE}.finish/fsync", path="spool/files/*", shown_by="receive"),
     Sync(place=f"{FILE}.finish/sync_folder", path="spool/files/", shown_by="receive"),
     Sync(
