@@ -86,15 +86,20 @@ class SmallServer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take what comes over one connection."""
         self.n_connections += 1
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+                await self._take(reader)
+        finally:
+            writer.transport.abort()
+
+    async def _take(self, reader: asyncio.StreamReader) -> None:
         n_taken = 0
-        with suppress(asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
-            while self.hangs_up_after is None or n_taken < self.hangs_up_after:
-                while not self.reads:  # noqa: ASYNC110 - a server that is stuck
-                    await asyncio.sleep(0.05)
-                length = int(await reader.readuntil(b" "))
-                self.lines.append((await reader.readexactly(length)).decode())
-                n_taken += 1
-        writer.transport.abort()
+        while self.hangs_up_after is None or n_taken < self.hangs_up_after:
+            while not self.reads:  # noqa: ASYNC110 - a server that is stuck
+                await asyncio.sleep(0.05)
+            length = int(await reader.readuntil(b" "))
+            self.lines.append((await reader.readexactly(length)).decode())
+            n_taken += 1
 
 
 @asynccontextmanager
@@ -123,3 +128,4 @@ async def small_server(authority: Authority, port: int = 0) -> AsyncIterator[Sma
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.1)  # what was in the middle of a handshake ends

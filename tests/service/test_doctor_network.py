@@ -1,5 +1,6 @@
 """What the doctor says of certificates, MPPS servers and those who await commitment reports."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from sonogate.doctor import certificates, network
 from sonogate.doctor.check import Level
 from tests.integration.forwarding import free_port
+from tests.integration.syslog_server import small_server
 from tests.integration.test_mpps_forward import Ris, running
 from tests.integration.ward import Heard, awaiting_reports
 from tests.service.receive.keys import Authority
@@ -64,6 +66,29 @@ def test_who_awaits_commitment_reports_is_called(tmp_path: Path) -> None:
         ("commitment reports to CART", Level.OK),
         ("commitment reports to DEAF", Level.WARN),
     ] == [(check.name, check.level) for check in checks]
+
+
+async def test_an_audit_repository_is_shaken_hands_with(tmp_path: Path) -> None:
+    """One that answers, a stranger, one that is down; UDP can't be asked."""
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    async with small_server(authority) as server:
+        ways = [
+            {"port": server.port, "tls_ca": authority.file},
+            {"port": server.port, "tls_ca": stranger.file},
+            {"port": free_port(), "tls_ca": authority.file},
+            {"port": server.port, "transport": "udp"},
+        ]
+        audit = {
+            "repositories": [
+                {"name": f"r{n}", "host": "127.0.0.1", **way} for n, way in enumerate(ways)
+            ]
+        }
+        settings = settings_with(tmp_path, audit=audit)
+        checks = await asyncio.to_thread(lambda: list(network.checks(settings)))
+
+    assert [Level.OK, Level.WARN, Level.WARN, Level.WARN] == [check.level for check in checks]
+    assert "not trusted" in checks[1].said
+    assert "nothing answers there" in checks[2].said
 
 
 def test_the_names_in_a_certificate_are_told(tmp_path: Path) -> None:

@@ -1,15 +1,22 @@
-"""Do the MPPS servers take exam steps, and can senders be told of storage commitment?"""
+"""Do those answer whom the gate calls: MPPS servers, senders that await reports, audit servers?"""
 
+import socket
 from collections.abc import Iterator
 
 from sonogate.act.network.calling import CallError, Peer, associated
 from sonogate.act.network.reporting import STORAGE_COMMITMENT
 from sonogate.act.network.steps import PROCEDURE_STEP
+from sonogate.demo.tls import tls_failure
 from sonogate.doctor.check import Check, fail, ok, warn
 from sonogate.errors import SettingFileError
 from sonogate.networking import sender_context
-from sonogate.receive.tls import server_context
-from sonogate.settings import MppsServerSettings, SenderSettings, Settings
+from sonogate.receive.tls import repository_context, server_context
+from sonogate.settings import (
+    AuditRepositorySettings,
+    MppsServerSettings,
+    SenderSettings,
+    Settings,
+)
 
 DICOM_SECONDS = 5.0
 WHY = {
@@ -28,6 +35,25 @@ def checks(settings: Settings) -> Iterator[Check]:
     if settings.commitment.accept:
         for sender in settings.listener.senders:
             yield from _commitment(settings, sender)
+    for repository in settings.audit.repositories:
+        yield _audit(repository)
+
+
+def _audit(repository: AuditRepositorySettings) -> Check:
+    """Shake hands; nothing is said."""
+    name, place = f"audit repository {repository.name}", (repository.host, repository.wire_port)
+    remedy = "check host, port and tls_ca; messages wait in the database meanwhile"
+    try:
+        context = repository_context(repository)
+        if context is None:
+            return warn(name, "over UDP nobody answers, and anybody can read", "use tls if it can")
+        failed = tls_failure(context, *place)
+        socket.create_connection(place, DICOM_SECONDS).close()
+    except SettingFileError as error:
+        return fail(name, str(error), "give the file that the setting asks for")
+    except OSError as error:
+        return warn(name, f"nothing answers there ({error.strerror or 'no answer'})", remedy)
+    return warn(name, f"no TLS: {failed}", remedy) if failed else ok(name, "it answers over TLS")
 
 
 def _mpps(settings: Settings, server: MppsServerSettings) -> Check:
