@@ -128,4 +128,6 @@ async def small_server(authority: Authority, port: int = 0) -> AsyncIterator[Sma
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.sleep(0.1)  # what was in the middle of a handshake ends
+        async with asyncio.timeout(20):  # what was in the middle of a handshake ends first
+            while getattr(server, "_active_count", 0):  # noqa: ASYNC110 - Python 3.11 can't wait
+                await asyncio.sleep(0.01)
