@@ -37,6 +37,7 @@ need_extra("torch", "train")
 
 RECIPE = """
 name = "tiny"
+version = "1.0.0"
 components = [1, 2]
 [window]
 dct = 1.0
