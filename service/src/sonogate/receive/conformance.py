@@ -71,7 +71,7 @@ RULES: Final[Mapping[Rule, str]] = {
 CAUSES: Final[Mapping[type[ReceiveError], str]] = {
     SpoolFullError: "no room on disk, or too many objects without a verdict",
     ObjectTooLargeError: "over `max_object_bytes` (a higher budget helps)",
-    SpoolWriteError: "the disk refused the bytes",
+    SpoolWriteError: "the disk refused the bytes, or stood still for `keep_seconds`",
     MalformedObjectError: "no data set, or a UID that is none",
 }
 
