@@ -33,7 +33,7 @@ class Disk(Protocol):
     environment: dict[str, str]
     kind: str
 
-    def fill(self) -> None:
+    def fill(self, spared_bytes: int = SPARED_BYTES) -> None:
         """Leave next to no room."""
 
     def free(self) -> None:
@@ -50,7 +50,7 @@ class Tmpfs:
     environment: dict[str, str]
     kind: str = "tmpfs"
 
-    def fill(self) -> None:
+    def fill(self, spared_bytes: int = SPARED_BYTES) -> None:
         """Lay a file into it that leaves next to no room."""
         ballast = self._ballast.open("wb")
         with contextlib.suppress(OSError), ballast:
@@ -58,7 +58,7 @@ class Tmpfs:
                 ballast.write(bytes(64 * KIB))
                 ballast.flush()
         size_bytes = self._ballast.stat().st_size
-        os.truncate(self._ballast, max(0, size_bytes - SPARED_BYTES))
+        os.truncate(self._ballast, max(0, size_bytes - spared_bytes))
 
     def free(self) -> None:
         """Take that file away."""
@@ -79,7 +79,7 @@ class Refusing:
     prefix: Sequence[str] = ()
     kind: str = "library that answers ENOSPC"
 
-    def fill(self) -> None:
+    def fill(self, spared_bytes: int = SPARED_BYTES) -> None:
         """Refuse."""
         self.faults.arm(str(self.folder), create=errno.ENOSPC, write=errno.ENOSPC)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from sonogate.errors import SpoolWriteError
 from sonogate.store.dialects import database_file, make_reader_engine, make_writer_engine
@@ -42,7 +43,11 @@ class Database:
         self._writer: GroupWriter | None = None
 
     async def open(self) -> None:
-        """Make the folder, bring the schema up to date, start the writer."""
+        """Make the folder, bring the schema up to date, start the writer.
+
+        Raises:
+            SpoolWriteError: the database can't be opened; its disk is full, or its server away.
+        """
         self._loop = asyncio.get_running_loop()
         self._readers = ThreadPoolExecutor(N_READERS, thread_name_prefix="sonogate-reader")
         self._write_engine = await self._loop.run_in_executor(self._readers, self._prepare)
@@ -100,7 +105,13 @@ class Database:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         engine = make_writer_engine(self._url)
-        migrate(engine)
+        try:
+            migrate(engine)
+        except OperationalError as error:
+            engine.dispose()
+            raise SpoolWriteError(
+                f"The database can't be opened: {error.orig}; look at its disk or its server."
+            ) from error
         if path is not None:
             _sync_folder(path.parent)
         return engine
