@@ -97,7 +97,7 @@ def site(
         served.start()
         site = Site(served, faults, hook, FaultCart(served.dicom_port))
         try:
-            assert site.cart.send(site.exam.more(9)) == []
+            assert site.cart.send(site.exam.more(10)) == []
             warm_up(served)
             assert without_grade(served, site.cart.acknowledged) == {}
             site.usual = standing(served, site.n_large)
