@@ -23,6 +23,7 @@ class Side(StrEnum):
     """A process of its own: whatever happens costs one worker."""
 
 
+Run = Callable[[bytes], str]
 Seeds = Callable[[], Mapping[str, bytes]]
 
 
@@ -32,7 +33,7 @@ class Target:
 
     name: str
     side: Side
-    run: Callable[[bytes], str]
+    run: Run
     """Reads an input; returns in a word or two how it ended, raises if it ended as it may not."""
     seeds: Seeds
     """Inputs of our own making, by name, from which mutation starts."""

@@ -65,7 +65,10 @@ def main() -> None:
         from tests.fuzz.harness import Side, peak_bytes
         from tests.fuzz.targets import TARGETS
     import imagecodecs
+    from sonogate.observe.logs import configure
+    from sonogate.settings import LogSettings
 
+    configure(LogSettings(form="json"))
     target = TARGETS[name]
     ends = Ends()
     for decoder in DECODERS:

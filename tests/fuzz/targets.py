@@ -3,13 +3,33 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.fuzz import objects, seeds
-from tests.fuzz.harness import Side, Target
+from tests.fuzz import conversations, objects, requests, seeds
+from tests.fuzz.harness import Run, Seeds, Side, Target
 
 
-def _worker(name: str, run: object, made: object) -> Target:
-    return Target(name=name, side=Side.WORKER, run=run, seeds=made)  # type: ignore[arg-type]
+def _gate(name: str, run: Run, made: Seeds) -> Target:
+    return Target(name=name, side=Side.GATE, run=run, seeds=made)
 
+
+def _worker(name: str, run: Run, made: Seeds) -> Target:
+    return Target(name=name, side=Side.WORKER, run=run, seeds=made)
+
+
+def _exchanges() -> Mapping[str, bytes]:
+    bare = [{name: each[1:] for name, each in made.items() if each[0] % 4 == 0}
+            for made in (requests.steps(), requests.requests())]
+    return conversations.exchanges(*bare)
+
+
+_DOORS: Final = (
+    _gate("pdu", conversations.converse, conversations.conversations),
+    _gate("dimse", conversations.exchange, _exchanges),
+    _gate("command", requests.read_commands, requests.commands),
+    _gate("step", requests.take_step, requests.steps),
+    _gate("commitment", requests.take_request, requests.requests),
+    _gate("archive", requests.read_answers, requests.answers),
+    _gate("stow", requests.upload, requests.uploads),
+)
 
 _READERS: Final = (
     _worker("object", objects.read_object, seeds.objects),
@@ -23,4 +43,4 @@ _DECODERS: Final = tuple(
     for name, syntaxes in objects.FAMILIES.items()
 )
 
-TARGETS: Final[Mapping[str, Target]] = {each.name: each for each in (*_READERS, *_DECODERS)}
+TARGETS: Final[Mapping[str, Target]] = {each.name: each for each in (*_DOORS, *_READERS, *_DECODERS)}
