@@ -178,6 +178,16 @@ def test_jpeg_colour_is_near_what_was_stored(
     assert np.abs(decoded - colour).mean() < 4
 
 
+def test_a_jpeg_recompressed_as_jpeg_xl_is_the_jpeg(
+    grey: NDArray[np.uint8], make_object: "MakeObject", open_dicom: "Open"
+) -> None:
+    """Recompression makes a file of boxes that cut the code stream right after its size."""
+    stream = bytes(imagecodecs.jpegxl_encode_jpeg(jpeg_baseline(grey)))
+    path = make_object(grey, syntax=f"{JPEG}111", encoded=[stream])
+
+    assert np.abs(pictures(open_dicom(path))[0].astype(int) - grey).mean() < 4
+
+
 def test_jpeg_extended_has_twelve_bits(
     grey: NDArray[np.uint8], make_object: "MakeObject", open_dicom: "Open"
 ) -> None:

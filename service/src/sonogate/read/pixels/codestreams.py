@@ -1,6 +1,6 @@
 """How large a compressed frame says it is, read from its first bytes before anything is decoded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 #: JPEG family markers without a length (SOI, EOI, TEM, RSTn), and those that are no frame header.
 BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xDA)})
@@ -9,7 +9,7 @@ JPEG_LS_FRAME = 0xF7
 J2K_START = b"\xff\x4f\xff\x51"
 JP2_START = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 MAX_COMPONENTS = 4  #: each costs 4 bytes a pixel, and the standard allows 16,384
-CODESTREAM_BOXES = {b"jp2c": 8, b"jxlc": 8, b"jxlp": 12}  #: and where in them the stream begins
+JXL_BOXES = {b"jxlc": 0, b"jxlp": 4}  #: and where in their payload the code stream goes on
 JXL_HEAD = 14  #: bytes of a code stream that hold its size in any case
 JXL_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  #: ISO 18181-1 D.2
 
@@ -42,7 +42,7 @@ def jpeg2000_size(stream: bytes) -> Size | None:
 
     None without a SIZ where the decoder looks for it, or if it has more components than a picture.
     """
-    at = _codestream_in_boxes(stream) if stream[:12] == JP2_START else 0
+    at = _jp2_codestream(stream) if stream[:12] == JP2_START else 0
     if at is None or stream[at : at + 4] != J2K_START or at + 42 > len(stream):
         return None
     width, height, left, top = (
@@ -55,10 +55,10 @@ def jpeg2000_size(stream: bytes) -> Size | None:
 
 def jpegxl_size(stream: bytes) -> Size | None:
     """Return (height, width) of a JPEG XL code stream or container; None if it has no header."""
-    at = 0 if stream[:2] == b"\xff\x0a" else _codestream_in_boxes(stream)
-    if at is None or stream[at : at + 2] != b"\xff\x0a" or at + JXL_HEAD > len(stream):
+    head = stream[:JXL_HEAD] if stream[:2] == b"\xff\x0a" else _jxl_head_in_boxes(stream)
+    if head[:2] != b"\xff\x0a" or len(head) < JXL_HEAD:
         return None
-    bits = _Bits(int.from_bytes(stream[at + 2 : at + 14], "little"))
+    bits = _Bits(int.from_bytes(head[2:], "little"))
     in_eighths = bits.take(1)
     height = _jxl_side(bits, in_eighths)
     ratio = bits.take(3)
@@ -74,19 +74,36 @@ def _jxl_side(bits: "_Bits", in_eighths: int) -> int:
     return bits.take((9, 13, 18, 30)[bits.take(2)]) + 1
 
 
-def _codestream_in_boxes(stream: bytes) -> int | None:
-    """Return where the first code stream of a JP2 or JPEG XL file begins."""
+def _jp2_codestream(stream: bytes) -> int | None:
+    """Return where the code stream of a JP2 file begins."""
+    return next((start for kind, start, _end in _boxes(stream) if kind == b"jp2c"), None)
+
+
+def _jxl_head_in_boxes(stream: bytes) -> bytes:
+    """Return the first bytes of the code stream in a JPEG XL file.
+
+    Boxes may cut it anywhere: a recompressed JPEG's first one often holds nothing but the size.
+    """
+    head = b""
+    for kind, start, end in _boxes(stream):
+        if kind in JXL_BOXES:
+            begin = start + JXL_BOXES[kind]
+            head += stream[begin : min(end, begin + JXL_HEAD)]
+        if len(head) >= JXL_HEAD:
+            break
+    return head[:JXL_HEAD]
+
+
+def _boxes(stream: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield kind, begin and end of the payload of each box (ISO/IEC 15444-1 annex I.4)."""
     at = 0
     while at + 8 <= len(stream):
         length = int.from_bytes(stream[at : at + 4], "big")
-        begins = CODESTREAM_BOXES.get(stream[at + 4 : at + 8])
-        if begins is not None:
-            # A size cut by the end of its box would be read from the next box's header.
-            return at + begins if length == 0 or length >= begins + JXL_HEAD else None
-        if length < 8:
-            return None
-        at += length
-    return None
+        if 0 < length < 8:
+            return
+        end = at + length if length else len(stream)
+        yield stream[at + 4 : at + 8], at + 8, min(end, len(stream))
+        at = end
 
 
 class _Bits:
