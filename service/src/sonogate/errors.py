@@ -16,6 +16,7 @@ GateError
 │   ├── EmptyPixelDataError  there are no pixels to look at
 │   ├── DeadlineError        reading and scoring took longer than allowed
 │   └── WorkerCrashError     the object crashed the scoring worker
+│       └── WorkerKilledError    the scoring worker was killed from outside
 ├── NotApplicableError       the object is not one to be judged, with a reason
 └── LookupFailure            asked for something that is not here
     ├── UnknownInstanceError
@@ -108,6 +109,10 @@ class WorkerCrashError(UnscorableError):
     """The object crashed the scoring worker."""
 
     code = "worker_crash"
+
+
+class WorkerKilledError(WorkerCrashError):
+    """The scoring worker was killed from outside."""
 
 
 class NotApplicableError(GateError):

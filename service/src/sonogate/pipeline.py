@@ -18,6 +18,7 @@ from sonogate.errors import (
     UnreadableError,
     UnscorableError,
     WorkerCrashError,
+    WorkerKilledError,
 )
 from sonogate.judge.policy import Policy
 from sonogate.observe.logs import get_logger
@@ -161,12 +162,13 @@ class Pipeline:
         for attempt in range(1, self.settings.scoring.max_attempts + 1):
             try:
                 return await self.examiner.examine(job)
-            except DeadlineError as error:
+            except WorkerKilledError as error:  # not its fault, as far as can be told
+                log.warning("worker killed", object_id=job.object_id, attempt=attempt)
+                killed = error
+            except (DeadlineError, WorkerCrashError) as error:
+                log.warning("worker broke", object_id=job.object_id, attempt=attempt)
                 return refused(job, error)
-            except WorkerCrashError as error:
-                log.warning("worker crashed", object_id=job.object_id, attempt=attempt)
-                crash = error
-        return refused(job, crash)
+        return refused(job, killed)
 
     def _verdict(
         self, examination: Examination, received: ReceivedInstance, queued: float

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from sonogate.domain.job import Examination, Greeting, Job
-from sonogate.errors import DeadlineError, ModelError, WorkerCrashError
+from sonogate.errors import DeadlineError, ModelError, WorkerCrashError, WorkerKilledError
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
 from sonogate.score import wire
@@ -25,6 +26,10 @@ START = (
 START_SECONDS = 120.0
 HIRE_PAUSES_SECONDS = (0.2, 1.0)
 """Pauses between tries to replace a worker; what killed one that was starting may have passed."""
+KILLED = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
+"""Exit codes of a worker that somebody else ended: a person, or a system short of memory."""
+REAP_SECONDS = 1.0
+"""How long a worker that fell silent may take to be gone; one that talks nonsense never is."""
 NOT_STARTED = "a scoring worker did not start; run: sonogate doctor"
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "HOME")
 
@@ -77,6 +82,14 @@ class Worker:
             return wire.EXAMINATION.validate_json(body)
         except ValidationError as error:
             raise WorkerCrashError("A worker's answer is not an examination.") from error
+
+    async def was_killed(self) -> bool:
+        """Whether the process ended by no fault of its own, nor of what it read."""
+        try:
+            async with asyncio.timeout(REAP_SECONDS):
+                return await self.process.wait() in KILLED
+        except TimeoutError:
+            return False
 
     async def end(self) -> None:
         """Kill the process and reap it."""
@@ -161,7 +174,8 @@ class WorkerPool:
         """Examine one object within the deadline.
 
         Raises:
-            WorkerCrashError: the worker ended; it has been replaced.
+            WorkerKilledError: the worker was killed from outside; it has been replaced.
+            WorkerCrashError: the worker broke; it has been replaced.
             DeadlineError: the worker was still busy; it has been replaced.
             ModelError: none is left, and several in a row did not start.
         """
@@ -172,8 +186,11 @@ class WorkerPool:
         except TimeoutError as error:
             await self._dismiss(worker, "deadline")
             raise DeadlineError from error
-        except WorkerCrashError:
+        except WorkerCrashError as error:
+            was_killed = await worker.was_killed()
             await self._dismiss(worker, "crash")
+            if was_killed:
+                raise WorkerKilledError from error
             raise
         except asyncio.CancelledError:
             await self._dismiss(worker, "cancelled")

@@ -114,7 +114,8 @@ class ScoringSettings(Section):
     deadline_seconds: Seconds = 20.0
     """Reading and scoring one object may take so long; then the worker is replaced."""
     max_attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    """How often an object that crashes its worker is tried; a worker may die twice by bad luck."""
+    """How often an object is tried whose worker was killed from outside: a worker may die twice by
+    bad luck. One that crashes its worker by itself is not tried again."""
     memory_bytes: Bytes = 3 * GIB
     """Address space of one worker (RLIMIT_AS)."""
     lease_seconds: Seconds = 60.0
