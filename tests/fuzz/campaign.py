@@ -139,7 +139,9 @@ class Campaign:
             names = [each.name for each in fields(Tally)]
             writer = csv.DictWriter(file, names, lineterminator="\n")
             writer.writeheader()
-            writer.writerows({name: _rounded(getattr(t, name)) for name in names} for t in self.table)
+            writer.writerows(
+                {name: _rounded(getattr(t, name)) for name in names} for t in self.table
+            )
 
 
 ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -153,7 +155,7 @@ def said(tally: Tally) -> str:
     """Return a line on one door."""
     finds = f"{tally.exceptions} exceptions, {tally.signals} signals, {tally.timeouts} timeouts"
     return (
-        f"{tally.target:14} {tally.side:7} {tally.executions:9} runs in {tally.wall_seconds:6.0f} s "
+        f"{tally.target:14} {tally.side:7} {tally.executions:9} runs, {tally.wall_seconds:5.0f} s "
         f"({tally.cpu_seconds:.0f} s CPU), edges {tally.cov_first} -> {tally.cov_last}, "
         f"inputs {tally.corpus_first} -> {tally.corpus_last}; {finds}"
     )
@@ -173,8 +175,9 @@ def main(arguments: Sequence[str]) -> int:
     for name in names:
         print(said(campaign.fuzz(TARGETS[name], wanted.seconds / len(names))), flush=True)
     bad = [t for t in campaign.table if t.exceptions or t.signals or t.timeouts]
-    died = [t.target for t in bad if t.side == Side.GATE]
-    print(f"findings: listener {died or 'none'}, worker {[t.target for t in bad if t not in died]}")
+    for side in Side:
+        names = [t.target for t in bad if t.side == side]
+        print(f"findings in the {side}: {', '.join(names) or 'none'}")
     return int(bool(bad))
 
 

@@ -1,7 +1,7 @@
 """The listener's doors: whole conversations, and messages inside an association.
 
-Bytes go into the real `Connection`, over a transport that writes nowhere, to an acceptor with a real
-spool, and stubs for what keeps exam steps and requests for commitment. What is raised into the
+Bytes go into the real `Connection`, over a transport that writes nowhere, to an acceptor with a
+real spool, and stubs for what keeps exam steps and requests for commitment. What is raised into the
 event loop, an answer that is no PDU, a connection that neither reads nor ends, or an association
 that outlives its connection is a finding.
 """

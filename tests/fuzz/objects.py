@@ -32,7 +32,7 @@ BITS: Final = ((8, 8), (16, 16), (16, 12), (32, 32))
 PREFIX_BYTES: Final = 4
 LARGE_PIXELS: Final = 1_000_000
 ONE_IN: Final = 16
-"""Of inputs that claim over a megapixel so many are tried: each takes as long as a thousand others."""
+"""Of inputs that claim over a megapixel one in so many is tried: each is as long as a thousand."""
 _EXAMINER: Final = Examiner(ConstantScorer())
 
 

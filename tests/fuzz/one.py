@@ -3,8 +3,8 @@
 python -m tests.fuzz.one TARGET <libFuzzer's options and corpus folders>
 
 Our code and the parsers we call, pydicom, pynetdicom and Starlette, are instrumented. Decoders are
-machine code without counters; so what each call of one comes to, its complaint or the shape and a few of
-its samples, is counted as coverage too.
+machine code without counters; so what each call of one comes to, its complaint or the kind of
+samples it gives, is counted as coverage too.
 """
 
 import hashlib
@@ -65,6 +65,7 @@ def main() -> None:
         from tests.fuzz.harness import Side, peak_bytes
         from tests.fuzz.targets import TARGETS
     import imagecodecs
+
     from sonogate.observe.logs import configure
     from sonogate.settings import LogSettings
 

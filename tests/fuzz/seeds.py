@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sonogate.testing import make_instance, speckle
-from tests.fuzz.objects import BIG, EXPLICIT, IMPLICIT, Shape, encapsulated, header_of, native
+from tests.fuzz.objects import BIG, EXPLICIT, IMPLICIT, Shape, encapsulated, native
 from tests.integration.bad_objects import content_of
 from tests.service.read.conftest import part_10
 
@@ -96,10 +97,10 @@ def palettes() -> Seeds:
     }
 
 
-def jpeg_of(samples: Grey, **options: object) -> bytes:
+def jpeg_of(samples: Grey, **options: Any) -> bytes:
     """Encode JPEG with Pillow."""
     out = BytesIO()
-    Image.fromarray(samples).save(out, "JPEG", **options)  # type: ignore[arg-type]
+    Image.fromarray(samples).save(out, "JPEG", **options)
     return out.getvalue()
 
 
@@ -142,7 +143,7 @@ def jpeg_ls() -> Seeds:
 def jpeg_2000() -> Seeds:
     """Grey, colour, 16 bits, lossy, in a JP2 file and bare."""
 
-    def encoded(samples: NDArray[np.generic], **options: object) -> bytes:
+    def encoded(samples: NDArray[np.generic], **options: Any) -> bytes:
         return bytes(imagecodecs.jpeg2k_encode(samples, **options))
 
     return {
@@ -152,8 +153,7 @@ def jpeg_2000() -> Seeds:
         "file": chosen() + encoded(grey(), reversible=True, codecformat="jp2"),
         "deep": chosen(bits=DEEP_INDEX) + encoded(deep(), reversible=True, codecformat="j2k"),
         "lossy": chosen(syntax=1) + encoded(grey(), level=30, codecformat="j2k"),
-        "passed_on": chosen(flags=PASSED_ON)
-        + encoded(grey(), reversible=True, codecformat="j2k"),
+        "passed_on": chosen(flags=PASSED_ON) + encoded(grey(), reversible=True, codecformat="j2k"),
     }
 
 
@@ -195,7 +195,9 @@ def rle() -> Seeds:
 
 def rle_of(planes: list[Grey]) -> bytes:
     """Encode planes as PackBits segments (PS3.5 annex G)."""
-    segments = [b"".join(bytes(imagecodecs.packbits_encode(row.tobytes())) for row in p) for p in planes]
+    segments = [
+        b"".join(bytes(imagecodecs.packbits_encode(row.tobytes())) for row in p) for p in planes
+    ]
     offsets = [64]
     for segment in segments[:-1]:
         offsets.append(offsets[-1] + len(segment))
@@ -236,8 +238,3 @@ def pictures() -> Seeds:
         image.save(out, kind)
         found[kind.lower()] = bytes((number,)) + out.getvalue()
     return found
-
-
-def headers() -> bytes:
-    """A data set without its pixels, for those who only need one."""
-    return header_of(Shape(24, 32))

@@ -1,4 +1,4 @@
-"""Smaller doors of the gate's process: command sets, small data sets, archives' answers, uploads."""
+"""Smaller doors of the gate: command sets, small data sets, archives' answers, uploads."""
 
 import asyncio
 import struct
@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from sonogate.act.forward.outcome import DestinationError
 from sonogate.act.forward.pdus import (
     command_pieces,
     read_associate_ac,
@@ -17,7 +18,6 @@ from sonogate.act.forward.pdus import (
     status_of,
 )
 from sonogate.domain.commitment import CommitmentOutcome, CommitmentReport, CommitmentRequest
-from sonogate.act.forward.outcome import DestinationError
 from sonogate.receive.c_store import AcceptedContext, Sender
 from sonogate.receive.commitment import PUSH_MODEL_INSTANCE, CommitmentAction, write_report
 from sonogate.receive.contexts import PROCEDURE_STEP, STORAGE_COMMITMENT
@@ -158,7 +158,7 @@ def upload(data: bytes) -> str:
         sent.append(answer)
 
     _door().submitted.clear()
-    gate().loop.run_until_complete(_in_time(_door().app(scope, receive, send)))  # type: ignore[arg-type]
+    gate().loop.run_until_complete(_in_time(_door().app(scope, receive, send)))
     return _checked(sent)
 
 

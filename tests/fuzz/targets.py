@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tests.fuzz import conversations, objects, requests, seeds
+from tests.fuzz import conversations, objects, seeds, services
 from tests.fuzz.harness import Run, Seeds, Side, Target
 
 
@@ -16,19 +16,21 @@ def _worker(name: str, run: Run, made: Seeds) -> Target:
 
 
 def _exchanges() -> Mapping[str, bytes]:
-    bare = [{name: each[1:] for name, each in made.items() if each[0] % 4 == 0}
-            for made in (requests.steps(), requests.requests())]
+    bare = [
+        {name: each[1:] for name, each in made.items() if each[0] % 4 == 0}
+        for made in (services.steps(), services.requests())
+    ]
     return conversations.exchanges(*bare)
 
 
 _DOORS: Final = (
     _gate("pdu", conversations.converse, conversations.conversations),
     _gate("dimse", conversations.exchange, _exchanges),
-    _gate("command", requests.read_commands, requests.commands),
-    _gate("step", requests.take_step, requests.steps),
-    _gate("commitment", requests.take_request, requests.requests),
-    _gate("archive", requests.read_answers, requests.answers),
-    _gate("stow", requests.upload, requests.uploads),
+    _gate("command", services.read_commands, services.commands),
+    _gate("step", services.take_step, services.steps),
+    _gate("commitment", services.take_request, services.requests),
+    _gate("archive", services.read_answers, services.answers),
+    _gate("stow", services.upload, services.uploads),
 )
 
 _READERS: Final = (
@@ -43,4 +45,6 @@ _DECODERS: Final = tuple(
     for name, syntaxes in objects.FAMILIES.items()
 )
 
-TARGETS: Final[Mapping[str, Target]] = {each.name: each for each in (*_DOORS, *_READERS, *_DECODERS)}
+TARGETS: Final[Mapping[str, Target]] = {
+    each.name: each for each in (*_DOORS, *_READERS, *_DECODERS)
+}
