@@ -5,6 +5,7 @@ import gzip
 import io
 import zipfile
 from collections.abc import AsyncIterator
+from xml.etree import ElementTree
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from sonogate.api import bodies, verdicts
 from sonogate.api.multipart import MAX_HEADER_BYTES, MAX_PARTS
 from tests.service.api.conftest import Door, serving
-from tests.service.api.test_stow import BOUNDARY, TYPE, dicom, multipart, stow
+from tests.service.api.test_stow import BOUNDARY, NATIVE, TYPE, dicom, multipart, stow
 
 PART = f"--{BOUNDARY}\r\n\r\n".encode()
 NOTHING = f"--{BOUNDARY}\r\n\r\nx\r\n".encode()
@@ -119,3 +120,20 @@ async def test_what_the_gate_does_not_read_is_refused_unread(
 
     assert 415 == response.status_code
     assert door.submitted == []
+
+
+async def test_a_uid_that_xml_can_not_hold_is_not_repeated(client: httpx.AsyncClient) -> None:
+    """The part is refused or kept by its place in the answer, which stays well-formed."""
+    response = await stow(
+        client, multipart(dicom("1.2\x01<\x00.3"), dicom("1.2.4")), Accept="application/dicom+xml"
+    )
+    tree = ElementTree.fromstring(response.text)  # noqa: S314 - our own answer
+    uids = [each.findtext(f"{NATIVE}Value") for each in tree.iter() if names_an_instance(each)]
+
+    assert response.status_code in (200, 202)
+    assert [None, "1.2.4"] == uids
+
+
+def names_an_instance(one: ElementTree.Element) -> bool:
+    """Whether an element is a Referenced SOP Instance UID."""
+    return one.get("keyword") == "ReferencedSOPInstanceUID"

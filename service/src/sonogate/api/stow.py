@@ -23,7 +23,7 @@ from sonogate.errors import (
     SpoolFullError,
     SpoolWriteError,
 )
-from sonogate.receive.part10 import MAX_HEAD_BYTES, read_head
+from sonogate.receive.part10 import MAX_HEAD_BYTES, check_uid, read_head
 
 router = APIRouter(prefix="/dicomweb", tags=["dicomweb"])
 
@@ -112,7 +112,7 @@ async def _store(ports: ApiPorts, part: Part, peer: str) -> Stored:
         head = read_head(_first_bytes(part.body))
     except MalformedObjectError:
         return Stored("", "", CANNOT_UNDERSTAND)
-    names = head.sop_class_uid, head.sop_instance_uid
+    names = _told(head.sop_class_uid), _told(head.sop_instance_uid)
     if part.content_type != MediaType.DICOM:
         return Stored(*names, CANNOT_UNDERSTAND)
     try:
@@ -120,6 +120,15 @@ async def _store(ports: ApiPorts, part: Part, peer: str) -> Stored:
     except ReceiveError as error:
         return Stored(*names, FAILURES.get(type(error), PROCESSING_FAILURE))
     return Stored(*names)
+
+
+def _told(uid: str) -> str:
+    """Return a UID as the answer may repeat it; empty for what can't be one, nor be in XML."""
+    try:
+        check_uid("UID", uid)
+    except MalformedObjectError:
+        return ""
+    return uid
 
 
 def _first_bytes(body: bytes | Path) -> bytes:
