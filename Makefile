@@ -18,6 +18,14 @@ AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
 
+NRQ := models/zoo/nrq/1.0.0
+FUZZ_SECONDS ?= 7200
+TARGETS ?=
+AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
+
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
@@ -43,6 +51,10 @@ $(VENV)/.train: $(VENV)/.test
 	@$(PIP) install -c constraints.txt -e '.[cpu,train,video]'
 	@if command -v c++ >/dev/null; then $(PIP) install -c constraints.txt -e '.[brisque]'; \
 	else echo "no C++ compiler: the BRISQUE baseline is left out"; fi
+	@touch $@
+
+$(VENV)/.fuzz: $(VENV)/.test
+	@$(PIP) install -c constraints.txt -e '.[cpu,video,fuzz]'
 	@touch $@
 
 run: $(VENV)/.run ## start the gate, push a synthetic exam (or FROM=folder) and show the verdicts; ONCE=1 exits after the table
@@ -93,6 +105,9 @@ fault-test: $(VENV)/.test ## full, failing and slow disks, clock jumps, archives
 
 durability: $(VENV)/.test ## print what the gate, Orthanc and DCMTK storescp lose by kills and power cuts (half an hour)
 	@$(BIN)/python -m loadtests.durability $(DURABILITY)
+
+fuzz: $(VENV)/.fuzz ## fuzz every way in under coverage guidance (FUZZ_SECONDS, default two hours; TARGETS, default all); writes scratch/fuzz
+	@nice -n 19 $(BIN)/python -m tests.fuzz.campaign scratch/fuzz --seconds $(FUZZ_SECONDS) $(TARGETS)
 
 fit: $(VENV)/.train ## fit the DCT manifold again from ../shared/data (training split)
 	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo

@@ -8,27 +8,26 @@ the time that is left. The listener's doors and a worker's are told apart: a fin
 """
 
 import argparse
+import atexit
 import csv
 import os
 import re
-import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
-from tests.fuzz.harness import MAX_INPUT_BYTES, Side, Target
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.guided import fuzz, instrumented
+from tests.fuzz.harness import MAX_INPUT_BYTES, Side, Target, inputs_of
 
-STORED: Final = Path(__file__).parent / "corpus"
 TIMEOUT_SECONDS: Final = 40
 """Twice a worker's deadline: the machine may be busy."""
 LEAST_SECONDS: Final = 5.0
 """A rest shorter than this is not worth starting again for."""
 _STATUS: Final = re.compile(r"#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)/")
+_DONE: Final = re.compile(r"^Done \d+ runs", re.MULTILINE)
 _UNITS: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _PEAK: Final = re.compile(r"stat::peak_rss_mb:\s*(\d+)")
 _SLOWEST: Final = re.compile(r"stat::slowest_unit_time_sec:\s*(\d+)")
@@ -78,7 +77,7 @@ class Tally:
             self.exceptions += 1
         elif "libFuzzer: timeout" in log:
             self.timeouts += 1
-        elif status:
+        elif status and not _DONE.search(log):
             self.signals += 1
 
 
@@ -105,22 +104,20 @@ class Campaign:
         corpus, found = self._folders(target)
         log = self.out / "logs" / f"{target.name}-{tally.starts}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        command = [
-            sys.executable, "-m", "tests.fuzz.one", target.name, str(corpus),
-            f"-max_total_time={max(1, int(seconds))}", f"-timeout={TIMEOUT_SECONDS}",
+        options = [
+            str(corpus), f"-max_total_time={max(1, int(seconds))}", f"-timeout={TIMEOUT_SECONDS}",
             f"-max_len={MAX_INPUT_BYTES}", f"-artifact_prefix={found}/", "-rss_limit_mb=5000",
             "-print_final_stats=1", "-report_slow_units=5", f"-seed={1 + tally.starts}",
         ]  # fmt: skip
         started = time.monotonic()
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                command, stdout=out, stderr=subprocess.STDOUT, env=os.environ | ENVIRONMENT
-            )
-            _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        child = os.fork()  # what is instrumented is so once, and each start begins afresh
+        if child == 0:
+            fuzz_into(log, target, options)
+        _pid, status, usage = os.wait4(child, 0)
+        exit_code = os.waitstatus_to_exitcode(status)
         tally.wall_seconds += time.monotonic() - started
         tally.cpu_seconds += usage.ru_utime + usage.ru_stime
-        return process.returncode, log.read_text(errors="replace")
+        return exit_code, log.read_text(errors="replace")
 
     def _folders(self, target: Target) -> tuple[Path, Path]:
         """Return the working corpus, with seeds and stored inputs in it, and where findings go."""
@@ -128,10 +125,8 @@ class Campaign:
         found.mkdir(parents=True, exist_ok=True)
         if not corpus.exists():
             corpus.mkdir(parents=True)
-            for name, content in target.seeds().items():
+            for name, content in inputs_of(target).items():
                 (corpus / name).write_bytes(content)
-            for path in (STORED / target.name).glob("*"):
-                shutil.copy(path, corpus)
         return corpus, found
 
     def _write(self) -> None:
@@ -144,7 +139,20 @@ class Campaign:
             )
 
 
-ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+def fuzz_into(log: Path, target: Target, options: Sequence[str]) -> NoReturn:
+    """Fuzz in this process, its words in a file; never returns."""
+    try:
+        file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        atexit.register(os._exit, 0)  # a copy has no threads of libFuzzer to join at its end
+        fuzz(target, options)
+    except SystemExit as end:
+        os._exit(int(end.code or 0))
+    except BaseException as error:  # noqa: BLE001 - a copy of the campaign must not go on as one
+        os.write(2, f"{type(error).__name__}: {error}\n".encode())
+        os._exit(3)
+    os._exit(0)
 
 
 def _rounded(value: object) -> object:
@@ -163,17 +171,18 @@ def said(tally: Tally) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Fuzz; return 1 if any door ended as it may not."""
+    targets = instrumented()
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=7200.0, help="of all doors together")
-    parser.add_argument("targets", nargs="*", help=f"of {', '.join(TARGETS)}; all if none")
+    parser.add_argument("targets", nargs="*", help=f"of {', '.join(targets)}; all if none")
     wanted = parser.parse_intermixed_args(arguments)
-    names = wanted.targets or list(TARGETS)
-    if unknown := set(names) - set(TARGETS):
+    names = wanted.targets or list(targets)
+    if unknown := set(names) - set(targets):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     campaign = Campaign(wanted.out)
     for name in names:
-        print(said(campaign.fuzz(TARGETS[name], wanted.seconds / len(names))), flush=True)
+        print(said(campaign.fuzz(targets[name], wanted.seconds / len(names))), flush=True)
     bad = [t for t in campaign.table if t.exceptions or t.signals or t.timeouts]
     for side in Side:
         names = [t.target for t in bad if t.side == side]

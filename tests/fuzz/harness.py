@@ -10,6 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+STORED: Final = Path(__file__).parent / "corpus"
+"""Inputs that a campaign found worth keeping, a folder for each target."""
+WORKER_BYTES: Final = 3 * 1024**3
+"""As `scoring.memory_bytes` is by default, and set the same way: beyond what is held now."""
+GATE_GROWS_BYTES: Final = 256 * 1024**2
+"""What hostile bytes may add to the listener's peak; the fuzzer's own inputs count too."""
 MAX_INPUT_BYTES: Final = 16 * 1024
 """Inputs grow no longer than this; real headers, command sets and small frames fit."""
 
@@ -50,3 +56,16 @@ def scratch() -> Path:
 def peak_bytes() -> int:
     """Return the most memory this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def limit_memory() -> None:
+    """Bound this process as a worker's is: by its address space (`score.confinement.tighten`)."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + WORKER_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def inputs_of(target: Target) -> dict[str, bytes]:
+    """Return a target's own inputs and those stored for it, by name."""
+    stored = sorted((STORED / target.name).glob("*"))
+    return {**target.seeds(), **{path.name: path.read_bytes() for path in stored}}

@@ -1,32 +1,26 @@
-"""Fuzz one door under coverage guidance until libFuzzer is told to stop; `campaign` starts this.
+"""Fuzz a door under the guidance of coverage, with libFuzzer through atheris.
 
-python -m tests.fuzz.one TARGET <libFuzzer's options and corpus folders>
-
-Our code and the parsers we call, pydicom, pynetdicom and Starlette, are instrumented. Decoders are
-machine code without counters; so what each call of one comes to, its complaint or the kind of
-samples it gives, is counted as coverage too.
+Our code, pydicom and pynetdicom are instrumented. Decoders are machine code without counters; so
+what each call of one comes to, its complaint or the kind of samples it gives, is counted as
+coverage too.
 """
 
 import hashlib
 import re
-import resource
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, Final
 
 import atheris
 
-INSTRUMENTED: Final = ["sonogate", "pydicom", "pynetdicom", "starlette"]
+from tests.fuzz.harness import GATE_GROWS_BYTES, Side, Target, limit_memory, peak_bytes
+
+INSTRUMENTED: Final = ["sonogate", "pydicom", "pynetdicom"]
+"""Whole packages: atheris takes no less."""
 DECODERS: Final = (
     "dicomrle_decode", "jpeg8_decode", "jpeg2k_decode", "jpegls_decode", "jpegsof3_decode",
     "jpegxl_decode",
 )  # fmt: skip
-WORKER_BYTES: Final = 3 * 1024**3
-"""As `scoring.memory_bytes` is by default, and set the same way: beyond what is held now."""
-GATE_GROWS_BYTES: Final = 256 * 1024**2
-"""What hostile bytes may add to the listener's peak; libFuzzer's own corpus counts too."""
 N_COUNTERS: Final = 2048
 
 
@@ -58,47 +52,37 @@ class Ends:
         setattr(module, name, watched)
 
 
-def main() -> None:
-    """Fuzz the target that the first argument names."""
-    name = sys.argv.pop(1)
+def instrumented() -> Mapping[str, Target]:
+    """Import every door with counters in it; it takes some fifteen seconds of CPU time."""
     with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
-        from tests.fuzz.harness import Side, peak_bytes
         from tests.fuzz.targets import TARGETS
+    return TARGETS
+
+
+def fuzz(target: Target, options: Sequence[str]) -> None:
+    """Fuzz one door until libFuzzer ends the process.
+
+    Args:
+        target: From `instrumented`.
+        options: Of libFuzzer, and its folders of inputs.
+    """
     import imagecodecs
 
     from sonogate.observe.logs import configure
     from sonogate.settings import LogSettings
 
     configure(LogSettings(form="json"))
-    target = TARGETS[name]
     ends = Ends()
     for decoder in DECODERS:
         ends.watch(imagecodecs, decoder)
     if target.side is Side.WORKER:
-        _limit_memory()
-    one = _bounded(target.run, ends, peak_bytes, is_gate=target.side is Side.GATE)
-    atheris.Setup(sys.argv, one)
-    atheris.Fuzz()
-
-
-def _bounded(
-    run: Callable[[bytes], str], ends: Ends, peak_bytes: Callable[[], int], *, is_gate: bool
-) -> Callable[[bytes], None]:
-    start = peak_bytes()
+        limit_memory()
+    bound = peak_bytes() + GATE_GROWS_BYTES
 
     def one(data: bytes) -> None:
-        ends.note(run(data))
-        if is_gate and peak_bytes() > start + GATE_GROWS_BYTES:
+        ends.note(target.run(data))
+        if target.side is Side.GATE and peak_bytes() > bound:
             raise MemoryError("the listener's memory grew over its bound")
 
-    return one
-
-
-def _limit_memory() -> None:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + WORKER_BYTES
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-if __name__ == "__main__":
-    main()
+    atheris.Setup([target.name, *options], one)
+    atheris.Fuzz()
