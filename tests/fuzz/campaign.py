@@ -8,8 +8,8 @@ the time that is left. The listener's doors and a worker's are told apart: a fin
 """
 
 import argparse
-import atexit
 import csv
+import hashlib
 import os
 import re
 import sys
@@ -28,6 +28,8 @@ LEAST_SECONDS: Final = 5.0
 """A rest shorter than this is not worth starting again for."""
 _STATUS: Final = re.compile(r"#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)/")
 _DONE: Final = re.compile(r"^Done \d+ runs", re.MULTILINE)
+_NOTHING: Final = f"crash-{hashlib.sha1(b'').hexdigest()}"  # noqa: S324 - libFuzzer's own naming
+"""Left by a forked libFuzzer that has finished and can't join a thread of its parent's."""
 _UNITS: Final = re.compile(r"stat::number_of_executed_units:\s*(\d+)")
 _PEAK: Final = re.compile(r"stat::peak_rss_mb:\s*(\d+)")
 _SLOWEST: Final = re.compile(r"stat::slowest_unit_time_sec:\s*(\d+)")
@@ -115,6 +117,8 @@ class Campaign:
             fuzz_into(log, target, options)
         _pid, status, usage = os.wait4(child, 0)
         exit_code = os.waitstatus_to_exitcode(status)
+        if _DONE.search(log.read_text(errors="replace")):
+            (found / _NOTHING).unlink(missing_ok=True)
         tally.wall_seconds += time.monotonic() - started
         tally.cpu_seconds += usage.ru_utime + usage.ru_stime
         return exit_code, log.read_text(errors="replace")
@@ -145,7 +149,6 @@ def fuzz_into(log: Path, target: Target, options: Sequence[str]) -> NoReturn:
         file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, 1)
         os.dup2(file, 2)
-        atexit.register(os._exit, 0)  # a copy has no threads of libFuzzer to join at its end
         fuzz(target, options)
     except SystemExit as end:
         os._exit(int(end.code or 0))
