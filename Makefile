@@ -13,18 +13,12 @@ ULPIPS_RUN ?= .run/ulpips
 ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
 NRQ := models/zoo/nrq/1.1.0
-AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
-
-.DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
-
-NRQ := models/zoo/nrq/1.0.0
 FUZZ_SECONDS ?= 7200
 TARGETS ?=
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'

@@ -190,9 +190,13 @@ class Gate:
         self.spool.drop(frozenset())
 
 
-@cache
 def gate() -> Gate:
-    """Return the listener of this process."""
+    """Return the listener of this process; a fork has none of its parent's threads."""
+    return _gate_of(os.getpid())
+
+
+@cache
+def _gate_of(_pid: int) -> Gate:
     return Gate()
 
 

@@ -45,9 +45,13 @@ class Target:
     """Inputs of our own making, by name, from which mutation starts."""
 
 
-@cache
 def scratch() -> Path:
     """Return a folder for the files of this process, in memory where the system has such a disk."""
+    return _scratch_of(os.getpid())
+
+
+@cache
+def _scratch_of(_pid: int) -> Path:
     shared = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
     place = str(shared) if os.access(shared, os.W_OK) else None
     return Path(tempfile.mkdtemp(prefix="sonogate-fuzz-", dir=place))

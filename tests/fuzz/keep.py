@@ -41,8 +41,8 @@ def keep(found: Path, target: str) -> None:
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     contents = [paths[each].read_bytes() for each in chosen([p.stat().st_size for p in paths])]
-    contents += [each.read_bytes() for each in (found / "found" / target).glob("crash-*")]
-    for content in contents:
+    contents += [each.read_bytes() for each in (found / "found" / target).glob("[ct][ri][am]*-*")]
+    for content in filter(None, contents):
         (place / hashlib.sha256(content).hexdigest()[:12]).write_bytes(content)
 
 
