@@ -131,8 +131,12 @@ async def losses(
 
 
 def fault_cuts(entries: Sequence[Entry]) -> list[int]:
-    """Return the few moments at which a seeded fault is looked for."""
-    return [*cut_points(entries, 4), len(entries)]
+    """Return the few moments at which a seeded fault is looked for.
+
+    Among them those right after a large object's answer: a verdict would hide that it is gone.
+    """
+    acks = acknowledged(entries)
+    return sorted([*cut_points(entries, 4), *(acks[n][0] + 1 for n in LARGE), len(entries)])
 
 
 @pytest.mark.parametrize(("whim", "share"), [(HONEST, 1.0), (EAGER, 0.25)], ids=["honest", "eager"])
