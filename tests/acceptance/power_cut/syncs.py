@@ -35,7 +35,7 @@ SYNCS: Final = (
     ),
     Sync(
         place=f"{SEGMENT}.__init__/sync_folder", path="spool/segments/",
-        shown_by="receive", is_quick=True,
+        shown_by="receive",
     ),
     Sync(
         place=f"{SEGMENT}.__init__/fsync", path="spool/segments/*",
