@@ -75,7 +75,7 @@ def test_the_day_was_as_bad_as_it_was_meant(left: Left) -> None:
         "thread crashed",
         "warning withheld",
         "library message withheld",
-        "worker crashed",
+        "worker broke",
         "judging failed",
         "http_request_failed",
         "delivery failed",

@@ -69,7 +69,7 @@ def settings(folder: Path, receiver: Receiver) -> Settings:
         listener=ListenerSettings(port=0, check_called_ae=True, max_object_bytes=400_000),
         http=HttpSettings(port=0),
         spool=SpoolSettings(min_free_bytes=1, janitor_seconds=1),
-        scoring=ScoringSettings(workers=1, deadline_seconds=8),
+        scoring=ScoringSettings(workers=1, deadline_seconds=16),
         track=TrackSettings(settle_seconds=2, close_seconds=9),
         webhooks=(WebhookSettings(url=receiver.url),),
         forward=ForwardSettings(
