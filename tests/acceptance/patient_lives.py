@@ -193,7 +193,7 @@ def database_files() -> frozenset[str]:
 
 
 def end_by(served: Served, number: signal.Signals) -> None:
-    """Let the gate end by a signal; one that raises may hit a callback, whose errors are survived."""
+    """Let the gate end by a signal; one that raises may hit a callback, and be survived."""
     assert served.process is not None
     for _ in range(6):
         served.process.send_signal(number)
