@@ -24,7 +24,9 @@ from tests.acceptance.slow_wire import slow_wire
 
 N_CARTS = 4
 SHARE = 8
-"""Objects pushed between two kills."""
+"""Objects pushed between two kills, or more if there are few kills."""
+LEAST = 300
+"""Objects pushed in all."""
 N_DRAWN = 24
 """Different pictures; each goes under many UIDs."""
 TOML = """
@@ -59,8 +61,8 @@ def test_kills_lose_nothing_and_repeat_nothing_visible(
     need_tool: Callable[[str], str], tmp_path: Path
 ) -> None:
     """What was acknowledged has a verdict, one effect, and one instance in Orthanc."""
-    n_kills = int(os.environ.get("SONOGATE_KILLS", "8"))
-    exam = make_exam(SHARE * n_kills)
+    n_kills = int(os.environ.get("SONOGATE_KILLS", "20"))
+    exam = make_exam(max(LEAST, SHARE * n_kills))
     pacs, log = free_port(), tmp_path / "receiver.log"
     with (
         orthanc(need_tool("Orthanc"), tmp_path / "pacs", pacs) as url,
@@ -71,7 +73,7 @@ def test_kills_lose_nothing_and_repeat_nothing_visible(
         ports = {"hook": receiver.port, "pacs": wire.port, "second": second}
         served = Served(tmp_path, TOML.format(**ports))
         served.start()
-        pace = Pace(SHARE)
+        pace = Pace(len(exam) // n_kills)
         with pushing(served, exam, N_CARTS, pace) as finish:
             killed = kill_at_random(served, n_kills, pace)
             acknowledged = finish()
