@@ -162,7 +162,7 @@ def columns(
         return "", "", ""
     ratios = [mine[which] / each for mine, each in zip(own, theirs, strict=True)]
     return (
-        f"{statistics.median(theirs):.3g}",
+        f"{statistics.median(theirs):.{0 if theirs[0] >= 100 else 1}f}",
         f"{statistics.median(ratios):.2f}",
         f"{min(ratios):.2f} to {max(ratios):.2f}",
     )

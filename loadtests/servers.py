@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 START_SECONDS = 60.0
 NODELAY = {"TCP_NODELAY": "1"}
@@ -67,6 +69,17 @@ def wait_for(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
     raise RuntimeError((folder / "server.log").read_text(errors="replace")[-2000:])
 
 
+def wait_until_ready(http_port: int) -> None:
+    """Wait until the gate's scoring workers have loaded their model: no start is measured."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            if httpx.get(f"http://127.0.0.1:{http_port}/health/ready", timeout=5).is_success:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"the gate was not ready within {START_SECONDS} s")
+
+
 @contextmanager
 def gate(folder: Path, max_unjudged: int = 20_000) -> Iterator[Server]:
     """SonoGate with two scoring workers."""
@@ -83,6 +96,7 @@ def gate(folder: Path, max_unjudged: int = 20_000) -> Iterator[Server]:
     command = [sys.executable, "-m", "sonogate", "serve", "--config", str(config)]
     with running(command, folder) as process:
         wait_for(port, process, folder)
+        wait_until_ready(http_port)
         yield Server("SonoGate", port, process.pid, http_port)
 
 
