@@ -2,57 +2,43 @@
 
 import contextlib
 import socket
-import threading
 import time
-from collections.abc import Iterator
+
+from tests.wires import Wire
 
 DELAY_SECONDS = 0.03
 CHUNK_BYTES = 64 * 1024
 
 
-class SlowWire:
-    """Relays TCP, each chunk a little later; what a dead end had on the wire is lost with it."""
+class SlowWire(Wire):
+    """Relays each chunk a little later; what a dead end had on the wire is lost with it."""
 
     def __init__(self, to_port: int) -> None:
-        self._to_port = to_port
-        self._door = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._door.getsockname()[1])
-        self._threads: list[threading.Thread] = []
+        super().__init__(to_port)
         self._sockets: list[socket.socket] = []
 
-    def start(self) -> None:
-        """Relay until stopped."""
-        self._spawn(self._accept)
+    def serve(self, near: socket.socket) -> None:
+        """Relay both ways until one end is gone."""
+        self._sockets.append(near)
+        with contextlib.suppress(OSError):
+            far = socket.create_connection(("127.0.0.1", self.to_port))
+            self._sockets.append(far)
+            if self.is_over:
+                self.cut()
+            self.spawn(self._relay, near, far)
+            self._relay(far, near)
+        _cut(near)
+
+    def cut(self) -> None:
+        """Shut every connection down."""
+        for each in tuple(self._sockets):
+            _cut(each)
 
     def stop(self) -> None:
         """Cut every connection and wait."""
-        with contextlib.suppress(OSError):
-            self._door.shutdown(socket.SHUT_RDWR)
-        self._door.close()
-        for each in self._sockets:
-            _cut(each)
-        for thread in self._threads:
-            thread.join()
+        super().stop()
         for each in self._sockets:
             each.close()
-
-    def _spawn(self, work: object, *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _address = self._door.accept()
-                self._sockets.append(near)
-                with contextlib.suppress(OSError):
-                    far = socket.create_connection(("127.0.0.1", self._to_port))
-                    self._sockets.append(far)
-                    self._spawn(self._relay, near, far)
-                    self._spawn(self._relay, far, near)
-                    continue
-                _cut(near)
 
     def _relay(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -76,14 +62,3 @@ def _has_ended(peer: socket.socket) -> bool:
 def _cut(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-@contextlib.contextmanager
-def slow_wire(to_port: int) -> Iterator[SlowWire]:
-    """Lay a slow wire to a port for the time of the block."""
-    wire = SlowWire(to_port)
-    wire.start()
-    try:
-        yield wire
-    finally:
-        wire.stop()

@@ -20,7 +20,7 @@ from tests.acceptance.archives import fetch, instances_in, noting, orthanc
 from tests.acceptance.killing import Pace, kill_at_random, pushing, wait_while_it_falls
 from tests.acceptance.receiver import effects, keys_of_many_bodies, receiving
 from tests.acceptance.serving import Served, free_port
-from tests.acceptance.slow_wire import slow_wire
+from tests.acceptance.slow_wire import SlowWire
 
 N_CARTS = 4
 SHARE = 8
@@ -66,7 +66,7 @@ def test_kills_lose_nothing_and_repeat_nothing_visible(
     pacs, log = free_port(), tmp_path / "receiver.log"
     with (
         orthanc(need_tool("Orthanc"), tmp_path / "pacs", pacs) as url,
-        slow_wire(pacs) as wire,
+        SlowWire(pacs) as wire,
         noting() as (second, book),
         receiving(log, drop_every=max(20, len(exam) // 60)) as receiver,
     ):

@@ -23,7 +23,7 @@ from tests.acceptance.serving import Served, free_port
 from tests.faults.cable import FAR, Cable, laid
 from tests.faults.carts import SUCCESS, Exam, FaultCart
 from tests.faults.standing import Standing, eventually, get, grown, metric, standing, warm_up
-from tests.faults.wire import FaultyWire, Mood, faulty_wire
+from tests.faults.wire import FaultyWire, Mood
 from tests.integration.forwarding import orthanc_config
 from tests.service.receive.door import associate_rq, message, store_rq
 
@@ -157,8 +157,8 @@ def site(
         orthanc = Orthanc(need_tool("Orthanc"), folder / "pacs")
         stack.callback(orthanc.kill)
         orthanc.start()
-        wire = stack.enter_context(faulty_wire(orthanc.dicom_port))
-        far_wire = stack.enter_context(faulty_wire(FAR_PORT))
+        wire = stack.enter_context(FaultyWire(orthanc.dicom_port))
+        far_wire = stack.enter_context(FaultyWire(FAR_PORT))
         served = Served(
             folder,
             environment=LISTENER,
@@ -246,7 +246,7 @@ def test_a_cable_cut_under_a_cart_is_noticed(site: Site) -> None:
     n_lost = ended(site, "timed_out")
     with ExitStack() as stack:
         if site.cable is None:
-            wire = stack.enter_context(faulty_wire(site.served.dicom_port))
+            wire = stack.enter_context(FaultyWire(site.served.dicom_port))
             peer = stack.enter_context(socket_to(wire.port))
         else:
             peer = stack.enter_context(site.cable.connect(site.served.dicom_port))
