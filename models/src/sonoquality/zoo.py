@@ -11,6 +11,8 @@ SHIPPED = Path("nrq") / "1.1.0"
 HUMBLE = Path("dct-manifold") / "1.0.0"
 """The baseline without weights; stays selectable."""
 ENCODER_KEY = "encoder_sha256"  #: of a graph's metadata: the fp32 weights that it was written from
+PROFILE_KEY = "profile"  #: of a graph's metadata: the name of the encoder's profile
+SIZES_KEY = "profile_sizes"  #: and its sizes as JSON; graphs of before have the name alone
 
 
 def default_zoo() -> Path:

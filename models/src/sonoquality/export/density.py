@@ -18,13 +18,12 @@ from sonoquality.export.dct import (
     scales_of,
     window_features,
 )
-from sonoquality.export.graph import Graph, Shape, model_of
+from sonoquality.export.graph import ENCODER, Graph, Shape, model_of
 from sonoquality.metrics import baselines
 from sonoquality.metrics.experts import LEAST_LENGTH, ExpertManifold, Level, View
 from sonoquality.metrics.experts_file import Tensors, tensors_of
 from sonoquality.metrics.reader import DISTANCE_FLOOR, POWERS
 
-ENCODER = "encoder_"  #: how the names inside the encoder's graph begin
 FROM_ENCODER = ("taps", "tokens", "counts")
 
 

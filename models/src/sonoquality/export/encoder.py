@@ -4,7 +4,9 @@ The graph is written node by node from the weights, in standard operators, so th
 tracing of the network; the tests compare it with the network itself.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,22 @@ from numpy.typing import NDArray
 from sonoquality.export.graph import Graph, model_of
 from sonoquality.networks.profiles import WINDOW, EncoderProfile
 from sonoquality.preprocess import LEAST_MASK
-from sonoquality.zoo import ENCODER_KEY
+from sonoquality.zoo import ENCODER_KEY, PROFILE_KEY, SIZES_KEY
 
 EPSILON = 1e-6  #: of the layer norms, as in `networks.vit`
 STEM = "stem"  #: how the names of the stem's nodes begin
 Weights = Mapping[str, NDArray[np.float32]]
+THIRDS = 3  #: of queries, keys and values in one weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What a constant of the graph is made of."""
+
+    weight: str  #: by the names of `networks.vit`
+    third: int | None = None  #: of its rows; none: all of it
+    scale: float = 1.0  #: that it was multiplied by
+    transposed: bool = False
 
 
 def encoder_model(profile: EncoderProfile, weights: Weights, sha256: str) -> onnx.ModelProto:
@@ -33,7 +46,7 @@ def encoder_model(profile: EncoderProfile, weights: Weights, sha256: str) -> onn
         weights: by the names of `networks.vit`.
         sha256: identity of the fp32 weights, kept in the metadata.
     """
-    writer = _Writer(profile, weights)
+    writer = EncoderWriter(profile, weights)
     writer.write()
     image = ("n", 1, WINDOW, WINDOW)
     outputs = {
@@ -44,17 +57,19 @@ def encoder_model(profile: EncoderProfile, weights: Weights, sha256: str) -> onn
     model = model_of(writer.g, profile.name, {"windows": image, "mask": image}, outputs)
     for node in model.graph.node:
         node.name = node.name or node.output[0]
-    onnx.helper.set_model_props(model, {ENCODER_KEY: sha256, "profile": profile.name})
+    about = {PROFILE_KEY: profile.name, SIZES_KEY: json.dumps(asdict(profile))}
+    onnx.helper.set_model_props(model, {ENCODER_KEY: sha256, **about})
     return model
 
 
-class _Writer:
-    """The nodes of one encoder."""
+class EncoderWriter:
+    """The nodes of one encoder, and what each of its weights' constants is made of."""
 
     def __init__(self, profile: EncoderProfile, weights: Weights) -> None:
         self.g = Graph()
         self.profile = profile
         self.weights = weights
+        self.placed: dict[str, Placed] = {}  #: by the constant's name
         self.n_tokens = profile.grid**2 + int(profile.class_token)
 
     def write(self) -> None:
@@ -129,15 +144,14 @@ class _Writer:
         g, width = self.g, self.profile.width
         share = width // self.profile.heads
         parts = zip(
-            np.split(self.weights[f"{name}.qkv.weight"], 3),
-            np.split(self.weights[f"{name}.qkv.bias"], 3),
+            range(THIRDS),
             (share**-0.5, 1.0, 1.0),
             ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]),
             strict=True,
         )
         query, key, value = (
-            self._heads(self._affine(x, weight * scale, bias * scale), axes)
-            for weight, bias, scale, axes in parts
+            self._heads(self._linear(x, f"{name}.qkv", third, scale), axes)
+            for third, scale, axes in parts
         )
         weights = g.add("Softmax", g.add("MatMul", query, key), axis=-1)
         mixed = g.add("Transpose", g.add("MatMul", weights, value), perm=[0, 2, 1, 3])
@@ -153,12 +167,11 @@ class _Writer:
         scale, bias = self._weight(f"{name}.weight"), self._weight(f"{name}.bias")
         return self.g.add("LayerNormalization", x, scale, bias, axis=-1, epsilon=EPSILON)
 
-    def _linear(self, x: str, name: str) -> str:
-        return self._affine(x, self.weights[f"{name}.weight"], self.weights[f"{name}.bias"])
-
-    def _affine(self, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> str:
-        product = self.g.add("MatMul", x, self.g.constant(weight.T))
-        return self.g.add("Add", product, self.g.constant(bias))
+    def _linear(self, x: str, name: str, third: int | None = None, scale: float = 1.0) -> str:
+        weight = Placed(weight=f"{name}.weight", third=third, scale=scale, transposed=True)
+        bias = Placed(weight=f"{name}.bias", third=third, scale=scale)
+        product = self.g.add("MatMul", x, self._constant(weight))
+        return self.g.add("Add", product, self._constant(bias))
 
     def _gelu(self, x: str) -> str:
         """Write it with the error function: the runtime knows this form and makes it one step."""
@@ -180,4 +193,13 @@ class _Writer:
         return self.g.add("Div", self.g.add("MatMul", counts, tap), total)
 
     def _weight(self, name: str) -> str:
-        return self.g.constant(self.weights[name])
+        return self._constant(Placed(weight=name))
+
+    def _constant(self, placed: Placed) -> str:
+        """Add a weight, or what is made of it."""
+        found = self.weights[placed.weight]
+        rows = found if placed.third is None else np.split(found, THIRDS)[placed.third]
+        scaled = rows * placed.scale
+        name = self.g.constant(scaled.T if placed.transposed else scaled)
+        self.placed[name] = placed
+        return name

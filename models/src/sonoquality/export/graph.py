@@ -10,6 +10,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
 IR_VERSION = 9
+HALF = "_half"  #: ends the name of a tensor kept in fp16; the node that widens it has the name
+ENCODER = "encoder_"  #: begins the names of an encoder's graph that other nodes stand behind
 Shape = Sequence[int | str]
 
 

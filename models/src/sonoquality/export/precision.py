@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime import quantization as ort
 
 from sonoquality.arrays import Windows
+from sonoquality.export.graph import HALF
 
 BATCH = 8
 SMALLEST = 64  #: tensors of fewer numbers stay in fp32
@@ -37,9 +38,9 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
         if array.dtype != np.float32 or array.size < SMALLEST:
             continue
         name = tensor.name
-        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_half"))
+        tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}{HALF}"))
         widened.append(
-            helper.make_node("Cast", [f"{name}_half"], [name], name=name, to=TensorProto.FLOAT)
+            helper.make_node("Cast", [f"{name}{HALF}"], [name], name=name, to=TensorProto.FLOAT)
         )
     nodes = [*widened, *half.graph.node]
     del half.graph.node[:]

@@ -2,6 +2,7 @@
 
 CheckpointError
 ├── UnreadableCheckpointError   not a file of tensors that torch reads safely
+├── UnreadableGraphError        a graph that holds no encoder's weights as they are
 └── MisfitCheckpointError       tensors are missing or have other shapes; all are named
 """
 
@@ -13,13 +14,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sonoquality.card import ModelCard
+from sonoquality.export.read_back import GraphError, profile_in, read_back
+from sonoquality.networks.identity import Parent
 from sonoquality.networks.profiles import PROFILES, TINYUSFM, EncoderProfile
 from sonoquality.networks.vit import VisionTransformer
+from sonoquality.zoo import CARD_FILE
 
 WEIGHTS_FILE = "encoder.pt"
 PREFIXES = ("module.", "model.", "backbone.", "encoder.")
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 HEADS = ("head.", "fc_norm.")
+GRAPH_SUFFIX = ".onnx"
+LAST_NORM = "norm."
 
 
 class CheckpointError(ValueError):
@@ -28,6 +35,10 @@ class CheckpointError(ValueError):
 
 class UnreadableCheckpointError(CheckpointError):
     """The file holds no tensors that torch reads safely."""
+
+
+class UnreadableGraphError(CheckpointError):
+    """The graph holds no encoder's weights as they are."""
 
 
 class MisfitCheckpointError(CheckpointError):
@@ -48,12 +59,19 @@ def load_tinyusfm(path: Path) -> VisionTransformer:
 
 
 def load_encoder(folder: Path) -> VisionTransformer:
-    """Load the encoder of a training folder or of a single weights file, in fp32.
+    """Load the encoder of a training folder, a weights file, a zoo entry or a graph, in fp32.
+
+    Out of a zoo entry come the weights that ship, rounded to half precision; `parent` says so.
 
     Raises:
         OSError: there is no such file.
         CheckpointError: it holds no encoder of ours.
+        ModelCardError: the entry's graph is not the one that its card describes.
     """
+    if (folder / CARD_FILE).is_file():
+        return _from_graph(ModelCard.read(folder).check_hash(folder))
+    if folder.suffix == GRAPH_SUFFIX and folder.is_file():
+        return _from_graph(folder)
     path = folder / WEIGHTS_FILE if folder.is_dir() else folder
     content = _content(path)
     profile = _profile(content.get("profile"))
@@ -67,6 +85,25 @@ def save_encoder(path: Path, model: VisionTransformer) -> None:
     profile = {key: getattr(model.profile, key) for key in model.profile.__dataclass_fields__}
     weights = {key: value.detach().cpu().float() for key, value in model.state_dict().items()}
     torch.save({"profile": profile, "weights": weights}, path)
+
+
+def _from_graph(path: Path) -> VisionTransformer:
+    """Read the weights back; what no tap reads is in no graph and stays as it begins, or 0."""
+    try:
+        _, profile = profile_in(path)
+        begun = VisionTransformer(profile).state_dict()
+        found = read_back(path, {key: value.numpy() for key, value in begun.items()})
+    except GraphError as error:
+        raise UnreadableGraphError(str(error)) from error
+    read = {key: torch.from_numpy(value) for key, value in found.weights.items()}
+    unread = {
+        key: value if key.startswith(LAST_NORM) else torch.zeros_like(value)
+        for key, value in begun.items()
+        if key not in found.written
+    }
+    model = _filled(profile, {**unread, **read}, path)
+    model.parent = Parent(sha256=found.parent_sha256, half_precision=found.half_precision)
+    return model
 
 
 def _profile(found: Any) -> EncoderProfile | None:

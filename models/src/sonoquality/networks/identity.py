@@ -1,9 +1,19 @@
 """What makes an encoder itself: the hash of its numbers in fp32, whatever file they travel in."""
 
 import hashlib
+from dataclasses import dataclass
 
 import torch
 from torch import nn
+
+SHOWN = 16  #: digits of an identity that are shown to people
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """The fp32 weights that an encoder read back from a graph was written from."""
+
+    sha256: str
+    half_precision: bool  #: the graph holds them rounded to it
 
 
 def sha256_of(model: nn.Module) -> str:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sonoquality.networks.identity import SHOWN, Parent, sha256_of
 from sonoquality.networks.profiles import WINDOW, EncoderProfile
 
 EPSILON = 1e-6  #: of the layer norms, as in TinyUSFM
@@ -117,6 +118,7 @@ class VisionTransformer(nn.Module):
     def __init__(self, profile: EncoderProfile) -> None:
         super().__init__()
         self.profile = profile
+        self.parent: Parent | None = None  #: none: these are the weights as they were trained
         n_tokens = profile.grid**2 + int(profile.class_token)
         if profile.class_token:
             self.cls_token = nn.Parameter(torch.zeros(1, 1, profile.width))
@@ -128,6 +130,20 @@ class VisionTransformer(nn.Module):
         self.norm = nn.LayerNorm(profile.width, eps=EPSILON)
         self.apply(_begin)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
+
+    @property
+    def parent_sha256(self) -> str:
+        """Identity that all precisions of this encoder share: that of its fp32 weights."""
+        return self.parent.sha256 if self.parent else sha256_of(self)
+
+    @property
+    def title(self) -> str:
+        """Profile and identity, and whose weights these are where they were read back."""
+        title = f"{self.profile.name}, SHA-256 {sha256_of(self)[:SHOWN]}"
+        if self.parent is None:
+            return title
+        rounded = "the half-precision graph" if self.parent.half_precision else "a graph"
+        return f"{title}, read back from {rounded} of {self.parent.sha256[:SHOWN]}"
 
     def channels_last(self) -> None:
         """Lay the stem's filters out as convolutions on a CPU like them."""
