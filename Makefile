@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 FROM ?=
 ONCE ?=
-ENCODER ?= .run/encoder/sonovit-b
 EXPORT ?= scratch/encoder
 RANKER ?= scratch/ranker
 ULPIPS_RUN ?= .run/ulpips
 ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
 NRQ := models/zoo/nrq/1.1.0
+ENCODER ?= $(NRQ)
+TRAINED = @test -f "$(ENCODER)/state.pt" || { echo "make $@ needs ENCODER=FOLDER, of sonoquality train encoder: \
+	$(ENCODER) holds no heads (docs/how-to/train-the-encoder.md)" >&2; exit 1; }
 FUZZ_SECONDS ?= 7200
 TARGETS ?=
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
@@ -106,7 +108,8 @@ fuzz: $(VENV)/.fuzz ## fuzz every way in under coverage guidance (FUZZ_SECONDS, 
 fit: $(VENV)/.train ## fit the DCT manifold again from ../shared/data (training split)
 	@$(BIN)/sonoquality fit --data ../shared/data --out models/zoo
 
-nrq: $(VENV)/.train ## make NRQ's entry again from ENCODER: export, ranking, fit (hours)
+nrq: $(VENV)/.train ## make NRQ's entry again: export, ranking, fit (hours); needs ENCODER=FOLDER, a training folder
+	$(TRAINED)
 	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out $(EXPORT) --data ../shared/data \
 	  --precision fp32 --precision fp16 --precision int8
 	@$(BIN)/sonoquality train ranker --config models/recipes/ranker.toml --encoder $(EXPORT) --data ../shared/data \
@@ -117,10 +120,10 @@ nrq: $(VENV)/.train ## make NRQ's entry again from ENCODER: export, ranking, fit
 evaluate: $(VENV)/.train ## evaluate the DCT manifold; writes docs/results/baseline.md
 	@$(BIN)/sonoquality evaluate model --data ../shared/data --out docs/results
 
-encoder-speed: $(VENV)/.train ## export ENCODER (a training folder), time and weigh it and NRQ beside TinyUSFM (five minutes, quiet machine); writes docs/results
-	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out $(EXPORT) --data ../shared/data \
+encoder-speed: $(VENV)/.train ## export ENCODER (a training folder; default NRQ's, in half precision), time and weigh it and NRQ beside TinyUSFM (five minutes, quiet machine); writes docs/results
+	@$(BIN)/sonoquality export encoder --encoder $(ENCODER) --out $(EXPORT)-speed --data ../shared/data \
 	  --precision fp32 --precision fp16 --precision int8
-	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder $(EXPORT) --out docs/results
+	@OMP_NUM_THREADS=1 $(BIN)/sonoquality evaluate encoder-speed --encoder $(EXPORT)-speed --out docs/results
 
 trials: $(VENV)/.train ## try NRQ and its baselines on faults, transfer, hearts (hours, after `make nrq`; goes on with the CSVs that are there, so move those of another entry away); writes docs/results
 	@for by in model baselines; do entry=$$by; [ $$by = baselines ] || entry=$(NRQ); \
@@ -146,12 +149,12 @@ traces: $(VENV)/.train ## teach the net that tells spectra and M-mode, and make 
 	@$(BIN)/sonoquality train traces --config models/recipes/traces.toml --data ../shared/data --out scratch/traces
 	@$(BIN)/sonoquality export traces --run scratch/traces --data ../shared/data --out models/zoo
 
-ablations: $(VENV)/.train ## train short encoders alike but for one loss or source, and compare them (hours; resumes); writes docs/results
+ablations: $(VENV)/.train ## train short encoders alike but for one loss or source, and compare them and ENCODER (default NRQ's; hours; resumes); writes docs/results
 	@$(BIN)/sonoquality train ablations --config models/recipes/ablation.toml --data ../shared/data --out $(ABLATIONS)
 	@$(BIN)/sonoquality evaluate ablations --config models/recipes/ablation.toml --data ../shared/data \
 	  --runs $(ABLATIONS) --encoder $(ENCODER) --out docs/results
 
-ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER against ladders, Dice and rivals (hours; goes on where it stopped); writes docs/results
+ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER (default NRQ's) against ladders, Dice and rivals (hours; goes on where it stopped); writes docs/results
 	@for organ in liver fetal_head ovary; do $(BIN)/sonoquality train segmentation --organ $$organ \
 	  --config models/recipes/segmentation.toml --data ../shared/data --out $(ULPIPS_RUN)/segmentation || exit 1; done
 	@$(BIN)/sonoquality evaluate ulpips-weights --weights $(ENCODER) --data ../shared/data --run $(ULPIPS_RUN) \

@@ -145,6 +145,23 @@ class ModelCard:
         return checked_file(entry / MODEL_FILE, self.sha256)
 
 
+def checked_graph(entry: Path) -> Path:
+    """Return the model file of an entry of any kind if it is the one its card describes.
+
+    Raises:
+        HashMismatchError: it differs.
+        BadCardError: card or model is missing, or the card doesn't tell the model's hash.
+    """
+    path = entry / CARD_FILE
+    try:
+        sha256 = str(tomllib.loads(path.read_text(encoding="utf-8"))["model"]["sha256"])
+    except FileNotFoundError as error:
+        raise BadCardError(f"{path} is missing; name an entry of the zoo.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadCardError(f"{path}: {error!r}; install the release again.") from error
+    return checked_file(entry / MODEL_FILE, sha256)
+
+
 def checked_manifold(entry: Path, manifold: ManifoldFile) -> Path:
     """Return the manifold of an entry if it is the one its card describes.
 

@@ -44,6 +44,8 @@ class ExportRecord:
     width: int
     encoder_sha256: str  #: identity of the fp32 weights, whatever the precision of a file
     graphs: Mapping[str, Written]  #: by precision
+    #: Of the weights themselves, where they were read back from a graph; else none.
+    read_back_sha256: str = ""
     n_calibration_windows: int = 0
     calibration_images: tuple[str, ...] = field(default=())  #: SHA-256 of each
 

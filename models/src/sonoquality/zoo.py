@@ -12,6 +12,7 @@ HUMBLE = Path("dct-manifold") / "1.0.0"
 """The baseline without weights; stays selectable."""
 ENCODER_KEY = "encoder_sha256"  #: of a graph's metadata: the fp32 weights that it was written from
 PROFILE_KEY = "profile"  #: of a graph's metadata: the name of the encoder's profile
+ROUNDED_KEY = "rounded"  #: and `float16` if what it was written from was rounded to that before
 SIZES_KEY = "profile_sizes"  #: and its sizes as JSON; graphs of before have the name alone
 
 

@@ -1,6 +1,9 @@
 """`sonoquality nrq` and `ulpips` print what a script can read, and refuse with a remedy."""
 
 import json
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +12,22 @@ import pytest
 from PIL import Image
 
 from sonoquality.cli import main
+from sonoquality.zoo import CARD_FILE, MODEL_FILE, SHIPPED, default_zoo
 from tests.models.metrics.organs import keep_arrays, organ
 from tests.models.phantoms import SCANS, tissue
 
 pytestmark = pytest.mark.train
 ORGANS = ("Breast", "Liver")
+WITHOUT_TORCH = """
+import importlib.abc, sys
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "onnx"):
+            raise ImportError(f"{name} is not installed")
+sys.meta_path.insert(0, Refuse())
+from sonoquality.cli import main
+main(sys.argv[1:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(weights, folder / "whole.pth")
     del weights["model.blocks.7.mlp.fc1.weight"]
     torch.save(weights, folder / "partial.pth")
-    (folder / "text.pth").write_text("no weights")
+    for name in ("text.pth", "text.onnx"):
+        (folder / name).write_text("no weights")
     for i, name in enumerate(ORGANS):
         keep_arrays(folder / "organs" / f"{name}.npz", {**organ(i, 768), "D": 5})
     keep_arrays(folder / "other" / "Liver.npz", {**organ(3, 512), "D": 5})
@@ -112,6 +127,42 @@ def test_ulpips_draws_where_pictures_differ(
     assert float(capsys.readouterr().out) > 0.0
 
 
+def test_ulpips_without_weights_is_by_the_encoder_that_ships(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says whose weights, rounded to what; the entry by its name and its graph are the same."""
+    card = tomllib.loads((default_zoo() / SHIPPED / CARD_FILE).read_text(encoding="utf-8"))
+    parent = card["manifold"]["encoder_sha256"]
+    entry = default_zoo() / SHIPPED
+    for line in ("", f" --weights {entry}", f" --weights {entry / MODEL_FILE}"):
+        assert 0 == run(folder, f"ulpips a.png b.png --json{line}")
+    bare, named, graph = printed(capsys)
+    assert 0 == run(folder, "ulpips a.png b.png")
+    told = capsys.readouterr()
+    assert 0 == run(folder, "ulpips a.png b.png --weights whole.pth --json")
+    (other,) = printed(capsys)
+
+    assert bare == named == graph
+    assert "sonovit" == bare["encoder"]["profile"]
+    assert (parent, True) == (bare["encoder"]["parent_sha256"], bare["encoder"]["half_precision"])
+    assert bare["encoder"]["sha256"] not in (parent, other["encoder"]["sha256"])
+    assert f"{bare['ulpips']:.6f}\n" == told.out
+    assert f"SHA-256 {bare['encoder']['sha256'][:16]}, read back from the half" in told.err
+    assert parent[:16] in told.err
+    assert (None, False) == (other["encoder"]["parent_sha256"], other["encoder"]["half_precision"])
+
+
+def test_without_torch_the_remedy_is_named(folder: Path) -> None:
+    """The encoder that ships runs in torch too."""
+    line = ["ulpips", folder / "a.png", folder / "b.png"]
+    words = [sys.executable, "-c", WITHOUT_TORCH, *map(str, line)]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert (1, "") == (found.returncode, found.stdout)
+    assert "pip install 'sonogate[train]'" in found.stderr
+    assert 1 == found.stderr.count("\n")
+
+
 REFUSED = {
     "paper absent.png --weights whole.pth --manifold organs": "no file",
     "paper tiny.png --weights whole.pth --manifold organs": "a side needs 16 px",
@@ -123,6 +174,7 @@ REFUSED = {
     "paper a.png --weights whole.pth --manifold organs --manifold other": "Two organ models",
     "paper a.png --weights whole.pth --manifold a.png": "can't be read as .npz",
     "ulpips a.png small.png --weights whole.pth": "--mode paper",
+    "ulpips a.png b.png --weights text.onnx": "such as nrq/",
     "ulpips a.png b.png --weights partial.pth": "Missing: blocks.7.mlp.fc1.weight.",
 }
 
@@ -150,6 +202,7 @@ def test_what_can_be_put_right_is_said_in_a_line(
             "--mode robust",
         ),
         ("nrq a.png --weights whole.pth", "belong to --mode paper"),
+        ("ulpips a.png b.png --mode paper", "needs --weights FILE"),
     ],
 )
 def test_options_of_the_other_mode_are_refused(

@@ -1,5 +1,6 @@
 """The page on the exported encoder says what its CSVs say, and calls a miss a miss."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from sonoquality.exported import ExportRecord, Written
@@ -99,3 +100,14 @@ def test_times_of_an_entry_that_no_longer_ships_are_said_to_be(tmp_path: Path) -
     encoder_speed.write_csvs(tmp_path, rows, MEMORY, encoder_speed.near_of(RECORD))
 
     assert f"are those of nrq/0.1.0, not of {SHIPPED.as_posix()}" in encoder_speed.section(tmp_path)
+
+
+def test_what_rounding_costs_is_not_claimed_of_weights_that_are_rounded(tmp_path: Path) -> None:
+    """Of an encoder read back from a graph the page says what the differences are from."""
+    rows = [
+        *timed("tinyusfm", "fp32", 4, 400.0),
+        *timed("sonovit", "fp32", 4, 164.0),
+    ]
+    for record, said in ((RECORD, False), (replace(RECORD, read_back_sha256="cd" * 32), True)):
+        encoder_speed.write_csvs(tmp_path, rows, MEMORY, encoder_speed.near_of(record))
+        assert said == ("read back from the graph" in encoder_speed.section(tmp_path))

@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress, track
 
 from sonoquality.cli.encoders import load_encode, load_weights, room
-from sonoquality.cli.options import Bars, Data, Entry, Out
+from sonoquality.cli.options import Bars, Data, Entry, Out, Weights
 from sonoquality.exported import read_record
 from sonoquality.results import encoder_speed, nrq_ablations, pages, paper_parity, ulpips_choice
 from sonoquality.results import restoration as restorations
@@ -49,11 +49,11 @@ def parity(
 
 @app.command()
 def ulpips(
-    weights: Annotated[Path, typer.Option(help="Encoder of uLPIPS.")],
     data: Data,
     run: Annotated[Path, typer.Option(help="Folder that holds `segmentation`; keeps numbers.")],
     out: Results,
     *,
+    weights: Weights = None,
     ladders: Annotated[int, typer.Option(min=1, help="Pictures of an organ on ladders.")] = 12,
     operators: Annotated[int, typer.Option(min=1, max=20, help="Of each picture.")] = 20,
     pairs: Annotated[int, typer.Option(min=1, help="Pictures of an organ in pairs.")] = 12,
@@ -76,11 +76,11 @@ def ulpips(
 
 @app.command("ulpips-weights")
 def ulpips_weights(
-    weights: Annotated[Path, typer.Option(help="Encoder of uLPIPS.")],
     data: Data,
     run: Annotated[Path, typer.Option(help="Folder that holds `segmentation`; keeps numbers.")],
     out: Results,
     *,
+    weights: Weights = None,
     ladders: Annotated[int, typer.Option(min=1, help="Pictures of an organ.")] = 8,
     operators: Annotated[int, typer.Option(min=1, max=20, help="Of each picture.")] = 20,
 ) -> None:
@@ -96,9 +96,9 @@ def ulpips_weights(
 @app.command()
 def restoration(
     run: Annotated[Path, typer.Option(help="Folder of `sonoquality train restoration`.")],
-    weights: Annotated[Path, typer.Option(help="Encoder of uLPIPS.")],
     out: Results,
     *,
+    weights: Weights = None,
     data: Annotated[Path | None, typer.Option(help="INDEX.csv's folder; else phantoms.")] = None,
     segmentation: Annotated[
         Path | None, typer.Option(help="Folder of `sonoquality train segmentation`; adds Dice.")

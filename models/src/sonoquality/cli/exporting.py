@@ -14,7 +14,7 @@ from sonoquality.exported import PRECISIONS
 
 app = typer.Typer(no_args_is_help=True, help="Write graphs that need no torch.")
 
-Encoder = Annotated[Path, typer.Option(help="Folder of `sonoquality train encoder`.")]
+Encoder = Annotated[Path, typer.Option(help="Folder of `sonoquality train encoder`, or an entry.")]
 Out = Annotated[Path, typer.Option(help="Folder to write graphs and record to.")]
 Precision = Annotated[
     list[str], typer.Option("--precision", help=f"{', '.join(PRECISIONS)}; may be repeated.")
@@ -45,6 +45,11 @@ def encoder(
     for name, graph in record.graphs.items():
         worst = max(graph.differences[graph.kept])
         print(f"{name}: {graph.n_bytes / 1e6:.2f} MB, {graph.kept}, difference {worst:.1e}")
+    if record.read_back_sha256:
+        print(
+            f"Written from weights that were read back from a graph of {record.encoder_sha256}, "
+            "from which differences are told; without heads, so for no fit."
+        )
 
 
 @app.command()

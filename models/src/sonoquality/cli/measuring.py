@@ -1,6 +1,7 @@
 """Commands that print one metric of a picture, or of two."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,8 +13,8 @@ import typer
 from PIL import Image
 
 from sonoquality.arrays import Floats, Luma
-from sonoquality.cli.encoders import load_encode, load_weights, room
-from sonoquality.cli.options import Entry
+from sonoquality.cli.encoders import encode_of, load_encode, load_weights, room, said_of
+from sonoquality.cli.options import Entry, Weights
 from sonoquality.errors import ManifoldError, SizesDifferError
 from sonoquality.images import KINDS, read_luma
 from sonoquality.metrics import nrq_paper, ulpips_paper
@@ -42,7 +43,6 @@ class UlpipsMode(StrEnum):
 
 Images = Annotated[list[Path], typer.Argument(help=f"{KINDS}.")]
 Picture = Annotated[Path, typer.Argument(help=f"{KINDS}.")]
-Weights = Annotated[Path, typer.Option(help="TinyUSFM.pth as published, or a trained encoder.")]
 Manifolds = Annotated[
     list[Path],
     typer.Option(
@@ -163,24 +163,34 @@ def ulpips(
     reference: Picture,
     other: Picture,
     *,
-    weights: Weights,
+    weights: Weights = None,
     mode: UlpipsMode = UlpipsMode.ROBUST,
     map_: Map = None,
     frame: Frame = None,
     as_json: Json = False,
 ) -> None:
-    """Print the distance of two pictures; 0 for identical ones, lower is more similar."""
+    """Print the distance of two pictures; 0 for identical ones, lower is more similar.
+
+    Distances compare only under one encoder: which it was is told beside them.
+    """
+    if weights is None and mode is UlpipsMode.PAPER:
+        raise typer.BadParameter("--mode paper needs --weights FILE, the authors' TinyUSFM.pth.")
     if map_ is not None and mode is UlpipsMode.PAPER:
         raise typer.BadParameter("Only `robust` mode knows where pictures differ.")
     pair = read_luma(reference, frame), read_luma(other, frame)
+    encoder = load_weights(weights)
     if mode is UlpipsMode.PAPER:
-        distance = ulpips_paper.score(*pair, load_encode(weights))
+        distance = ulpips_paper.score(*pair, encode_of(encoder))
     else:
-        distance, found = _robust(*pair, load_weights(weights))
+        distance, found = _robust(*pair, encoder)
         if map_ is not None:
             _picture(found).save(map_)
     line = {"reference": str(reference), "other": str(other), "mode": mode.value}
-    print(json.dumps({**line, "ulpips": distance}) if as_json else f"{distance:.6f}")
+    if as_json:
+        print(json.dumps({**line, "ulpips": distance, "encoder": said_of(encoder)}))
+    else:
+        print(f"encoder: {encoder.title}", file=sys.stderr)
+        print(f"{distance:.6f}")
 
 
 def _robust(reference: Luma, other: Luma, model: Any) -> tuple[float, Floats]:

@@ -8,6 +8,13 @@ from rich.progress import Progress, TaskID
 
 Data = Annotated[Path, typer.Option(help="Folder with INDEX.csv and the images.")]
 Out = Annotated[Path, typer.Option(help="Folder to write to: the zoo, or that of the results.")]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        help="Encoder of uLPIPS: TinyUSFM.pth, a trained one, or an entry of the zoo; by default "
+        "the shipped one, its weights in half precision."
+    ),
+]
 Entry = Annotated[Path | None, typer.Option(help="Zoo entry; the shipped one by default.")]
 
 

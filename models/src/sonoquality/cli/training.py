@@ -9,7 +9,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sonoquality.cli.encoders import load_weights, room
-from sonoquality.cli.options import Bars, Data
+from sonoquality.cli.options import Bars, Data, Weights
 
 app = typer.Typer(no_args_is_help=True, help="Train networks.")
 
@@ -21,7 +21,6 @@ Bank = Annotated[
 Earlier = Annotated[
     Path | None, typer.Option(help="Folder of a finished run whose weights to begin with.")
 ]
-Weights = Annotated[Path, typer.Option(help="Encoder of uLPIPS: TinyUSFM.pth, or a trained one.")]
 Pictures = Annotated[
     Path | None, typer.Option("--data", help="Folder with INDEX.csv; phantoms by default.")
 ]
@@ -97,7 +96,9 @@ def segmentation(organ: Organ, config: Config, data: Data, out: Run) -> None:
 
 
 @app.command()
-def restoration(config: Config, weights: Weights, out: Run, data: Pictures = None) -> None:
+def restoration(
+    config: Config, out: Run, *, weights: Weights = None, data: Pictures = None
+) -> None:
     """Train networks that enlarge pictures by L1, SSIM and uLPIPS, as an example of a loss."""
     loop = room("sonoquality.training.restoration.loop")
     configs = import_module("sonoquality.training.restoration.config")

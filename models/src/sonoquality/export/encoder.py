@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sonoquality.export.graph import Graph, model_of
 from sonoquality.networks.profiles import WINDOW, EncoderProfile
 from sonoquality.preprocess import LEAST_MASK
-from sonoquality.zoo import ENCODER_KEY, PROFILE_KEY, SIZES_KEY
+from sonoquality.zoo import ENCODER_KEY, PROFILE_KEY, ROUNDED_KEY, SIZES_KEY
 
 EPSILON = 1e-6  #: of the layer norms, as in `networks.vit`
 STEM = "stem"  #: how the names of the stem's nodes begin
@@ -34,7 +34,9 @@ class Placed:
     transposed: bool = False
 
 
-def encoder_model(profile: EncoderProfile, weights: Weights, sha256: str) -> onnx.ModelProto:
+def encoder_model(
+    profile: EncoderProfile, weights: Weights, sha256: str, rounded: str | None = None
+) -> onnx.ModelProto:
     """Return the graph of an encoder in fp32.
 
     Inputs `windows`, (n, 1, 224, 224) in [0, 1], and `mask`, same shape, 1 in the scan mask.
@@ -45,6 +47,7 @@ def encoder_model(profile: EncoderProfile, weights: Weights, sha256: str) -> onn
         profile: size and shape.
         weights: by the names of `networks.vit`.
         sha256: identity of the fp32 weights, kept in the metadata.
+        rounded: precision to which the weights given here were rounded before, kept there too.
     """
     writer = EncoderWriter(profile, weights)
     writer.write()
@@ -58,6 +61,8 @@ def encoder_model(profile: EncoderProfile, weights: Weights, sha256: str) -> onn
     for node in model.graph.node:
         node.name = node.name or node.output[0]
     about = {PROFILE_KEY: profile.name, SIZES_KEY: json.dumps(asdict(profile))}
+    if rounded:
+        about[ROUNDED_KEY] = rounded
     onnx.helper.set_model_props(model, {ENCODER_KEY: sha256, **about})
     return model
 

@@ -45,7 +45,8 @@ class Samples:
 def graph_of(network: VisionTransformer) -> onnx.ModelProto:
     """Return the fp32 graph of a network."""
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
-    return encoder_model(network.profile, weights, sha256_of(network))
+    rounded = "float16" if network.parent and network.parent.half_precision else None
+    return encoder_model(network.profile, weights, network.parent_sha256, rounded)
 
 
 def export_encoder(
@@ -54,7 +55,8 @@ def export_encoder(
     """Write the graphs of an encoder and all that fits need; returns the record.
 
     Args:
-        encoder: folder of `sonoquality train encoder`.
+        encoder: folder of `sonoquality train encoder`; or an entry of the zoo, whose weights are
+            rounded already and whose heads are not at hand.
         out: folder to write.
         precisions: of `exported.PRECISIONS`.
         samples: windows that show how near each graph comes.
@@ -69,12 +71,15 @@ def export_encoder(
     reader = load_reader(encoder)
     if reader is not None:
         np.savez(out / READER_FILE, allow_pickle=False, **reader.arrays())
+    else:
+        (out / READER_FILE).unlink(missing_ok=True)
     _write_phantoms(network, out)
     record = ExportRecord(
         profile=network.profile.name,
         taps=network.profile.taps,
         width=network.profile.width,
-        encoder_sha256=sha256_of(network),
+        encoder_sha256=network.parent_sha256,
+        read_back_sha256=sha256_of(network) if network.parent else "",
         graphs=graphs,
         n_calibration_windows=0 if not samples.calibration else len(samples.calibration.pixels),
         calibration_images=() if not samples.calibration else samples.calibration.images,

@@ -20,7 +20,7 @@ from onnx import numpy_helper
 from sonoquality.export.encoder import EncoderWriter, Placed, Weights
 from sonoquality.export.graph import ENCODER, HALF
 from sonoquality.networks.profiles import PROFILES, EncoderProfile
-from sonoquality.zoo import ENCODER_KEY, PROFILE_KEY, SIZES_KEY
+from sonoquality.zoo import ENCODER_KEY, PROFILE_KEY, ROUNDED_KEY, SIZES_KEY
 
 #: What a graph in 8 bits is made of.
 QUANTISED = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "MatMulInteger"}
@@ -107,12 +107,13 @@ def read_back(path: Path, blank: Weights) -> ReadBack:
         for kept in (name, f"{name}{HALF}")
         if kept in arrays
     }
+    about = {each.key: each.value for each in model.metadata_props}
     return ReadBack(
         profile=profile,
         weights=dict(_joined(writer.placed, found)),
         written=frozenset(each.weight for each in writer.placed.values()),
-        parent_sha256=next(p.value for p in model.metadata_props if p.key == ENCODER_KEY),
-        half_precision=any(f"{name}{HALF}" in arrays for name in writer.placed),
+        parent_sha256=about[ENCODER_KEY],
+        half_precision=ROUNDED_KEY in about or any(f"{n}{HALF}" in arrays for n in writer.placed),
     )
 
 
@@ -121,7 +122,8 @@ def _profile(sizes: str | None, name: str) -> EncoderProfile | None:
         return PROFILES.get(name)
     try:
         table = json.loads(sizes)
-        return EncoderProfile(**{**table, "taps": tuple(table["taps"]), "stem": tuple(table["stem"])})
+        lists = {key: tuple(table[key]) for key in ("taps", "stem")}
+        return EncoderProfile(**{**table, **lists})
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -133,9 +135,11 @@ def _other_nodes(
     for wanted in writer.g.nodes:
         name = wanted.output[0]
         node = nodes.get(name)
-        inputs = [each.removeprefix(prefix) for each in node.input] if node else []
-        same = node and node.op_type == wanted.op_type and inputs == list(wanted.input)
-        if not same or list(node.attribute) != list(wanted.attribute):
+        if node is None or node.op_type != wanted.op_type:
+            yield f"{wanted.op_type} {name}"
+            continue
+        inputs = [each.removeprefix(prefix) for each in node.input]
+        if inputs != list(wanted.input) or list(node.attribute) != list(wanted.attribute):
             yield f"{wanted.op_type} {name}"
 
 
@@ -149,7 +153,9 @@ def _other_constants(writer: EncoderWriter, arrays: Mapping[str, NDArray[Any]]) 
             yield wanted.name
 
 
-def _joined(placed: Mapping[str, Placed], arrays: Found) -> Iterator[tuple[str, NDArray[np.float32]]]:
+def _joined(
+    placed: Mapping[str, Placed], arrays: Found
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Put constants together to weights; of one that does not fit, leave its shape to be told."""
     parts: dict[str, list[str]] = {}
     for name, each in placed.items():

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sonoquality.card import ModelCard
+from sonoquality.card import checked_graph
 from sonoquality.export.read_back import GraphError, profile_in, read_back
 from sonoquality.networks.identity import Parent
 from sonoquality.networks.profiles import PROFILES, TINYUSFM, EncoderProfile
@@ -69,7 +69,7 @@ def load_encoder(folder: Path) -> VisionTransformer:
         ModelCardError: the entry's graph is not the one that its card describes.
     """
     if (folder / CARD_FILE).is_file():
-        return _from_graph(ModelCard.read(folder).check_hash(folder))
+        return _from_graph(checked_graph(folder))
     if folder.suffix == GRAPH_SUFFIX and folder.is_file():
         return _from_graph(folder)
     path = folder / WEIGHTS_FILE if folder.is_dir() else folder

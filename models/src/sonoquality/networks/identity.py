@@ -8,6 +8,7 @@ from torch import nn
 
 SHOWN = 16  #: digits of an identity that are shown to people
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """The fp32 weights that an encoder read back from a graph was written from."""

@@ -59,6 +59,7 @@ class Near:
     tap: int
     difference: float  #: in parts of the tap's spread over windows
     n_calibration_windows: int
+    read_back: bool = False  #: torch had the weights of a graph, rounded to half precision
 
 
 def near_of(record: ExportRecord) -> list[Near]:
@@ -73,6 +74,7 @@ def near_of(record: ExportRecord) -> list[Near]:
             tap=tap,
             difference=difference,
             n_calibration_windows=record.n_calibration_windows,
+            read_back=bool(record.read_back_sha256),
         )
         for precision, graph in record.graphs.items()
         for way, differences in graph.differences.items()
@@ -139,6 +141,7 @@ def read_csvs(folder: Path) -> tuple[list[Timed], list[Held], list[Near]]:
             tap=int(row["tap"]),
             difference=float(row["difference"]),
             n_calibration_windows=int(row["n_calibration_windows"]),
+            read_back=row.get("read_back") == "True",  # tables of before have no such column
         )
         for row in _rows(folder / EXPORT_CSV)
     ]
@@ -157,7 +160,7 @@ largest, on windows that 8-bit ranges were not found on (those came from {window
 them grossly spoiled).
 
 {_near_table(near)}
-
+{_of_rounded(near)}
 Ranges found anew in every batch (dynamic) would let a window's score depend on its companions;
 they are kept only if clearly nearer. The stem stays in fp32.
 {_of_another(timed)}
@@ -192,6 +195,16 @@ def _of_another(timed: Sequence[Timed]) -> str:
 Times and memory below are those of {", ".join(sorted(entries))}, not of {SHIPPED.as_posix()},
 which ships: its encoder has the same shape and other weights; its graph also reads the encoder's
 heads (one product with 13 columns, and distances of tokens).
+"""
+
+
+def _of_rounded(near: Sequence[Near]) -> str:
+    """Say so if torch had no more than half precision to differ from."""
+    if not near[0].read_back:
+        return ""
+    return """
+The weights were read back from the graph that ships, rounded to half precision: differences are
+from these, so what that rounding costs is not in them.
 """
 
 

@@ -156,7 +156,7 @@ def _facts(encoder: VisionTransformer, command: str) -> dict[str, str]:
     return {
         "measured": datetime.now(UTC).date().isoformat(),
         "machine": f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "encoder": f"{encoder.profile.name}, SHA-256 {sha256_of(encoder)[:16]}",
+        "encoder": encoder.title,
         "command": f"`{command}`",
     }
 
