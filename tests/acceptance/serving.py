@@ -18,6 +18,7 @@ from typing import Any
 START_SECONDS = 60.0
 ROLES = {
     b"sonogate.worker": "scoring worker",
+    b"sonogate.door": "door",
     b"sonogate.decompressor": "decompressor",
     b"sonogate.act.results.scribe": "scribe",
 }
@@ -36,12 +37,21 @@ def role_of(command_line: bytes) -> str:
     return next((role for mark, role in ROLES.items() if mark in command_line), "other child")
 
 
+def command_line(pid: int) -> bytes:
+    """Return how a process was started; nothing if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 @dataclass
 class Served:
     """A gate in its own process, restartable on the same ports and folder."""
 
     folder: Path
     extra_toml: str = ""
+    processes: int = 1  #: that share the DICOM port
     environment: Mapping[str, str] = field(default_factory=dict)
     launcher: tuple[str, ...] = ("-m", "sonogate")  #: what Python runs
     prefix: Sequence[str] = ()  #: a command that ends by becoming the gate
@@ -60,7 +70,7 @@ class Served:
         path = self.folder / "sonogate.toml"
         path.write_text(
             f'data_dir = "{self.data_dir}"\n[listener]\nport = {self.dicom_port}\n'
-            f"[http]\nport = {self.http_port}\n[spool]\nmin_free_bytes = {self.min_free_bytes}\n"
+            f"processes = {self.processes}\n[http]\nport = {self.http_port}\n[spool]\nmin_free_bytes = {self.min_free_bytes}\n"
             f"{self.extra_toml}\n",
             encoding="utf-8",
         )
@@ -114,6 +124,10 @@ class Served:
                 found += [int(pid) for pid in children.read_text().split()]
         return sorted(found)
 
+    def door_ids(self) -> list[int]:
+        """Return the process ids of the gate's doors."""
+        return [pid for pid in self.worker_ids() if role_of(command_line(pid)) == "door"]
+
     def kill(self) -> None:
         """SIGKILL the gate."""
         assert self.process is not None
@@ -127,7 +141,7 @@ class Served:
             return ""
         pid = choose(pids)
         with contextlib.suppress(OSError):
-            role = role_of(Path(f"/proc/{pid}/cmdline").read_bytes())
+            role = role_of(command_line(pid))
             os.kill(pid, signal.SIGKILL)
             return role
         return ""

@@ -26,6 +26,7 @@ from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.connection import Connection
 from sonogate.receive.contexts import PROCEDURE_STEP, STORAGE_COMMITMENT, supported_contexts
 from sonogate.receive.keeping import Aftercare
+from sonogate.receive.porter import OwnPorter
 from sonogate.receive.spool import Spool
 from sonogate.settings import ListenerSettings, SpoolSettings
 from tests.fuzz.harness import scratch
@@ -136,7 +137,7 @@ class Gate:
             settings=settings,
             spool=self.spool,
             registrar=self.registrar,
-            metrics=metrics,
+            porter=OwnPorter(settings, metrics),
             contexts=supported_contexts(services=(PROCEDURE_STEP, STORAGE_COMMITMENT)),
             steps=self.keeper,
             commitments=self.keeper,
@@ -184,10 +185,10 @@ class Gate:
         for row in rows:
             self.spool.remove(row.spool_name)
         files = list((self.spool.folder / "files").iterdir())
-        left = (self.acceptor.quota.n_open, len(self.acceptor.connections), len(files))
+        left = (self.acceptor.porter.n_open, len(self.acceptor.connections), len(files))
         if self.faults or any(left):
             raise AssertionError(f"raised: {self.faults}; associations, connections, files: {left}")
-        self.spool.drop(frozenset())
+        self.spool.drop(frozenset(), self.spool.sealed())
 
 
 def gate() -> Gate:

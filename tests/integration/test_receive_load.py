@@ -42,6 +42,7 @@ import asyncio, sys
 from pathlib import Path
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.listener import Listener
+from sonogate.receive.porter import OwnPorter
 from sonogate.receive.spool import Spool
 from sonogate.settings import ListenerSettings, SpoolSettings
 
@@ -49,13 +50,13 @@ class Nobody:
     def require_room(self):
         pass
 
-    def announce(self, instance):
+    async def announce(self, instance):
         pass
 
 async def main():
     settings = ListenerSettings(port=0)
     spool = Spool(Path(sys.argv[1]), SpoolSettings(min_free_bytes=1), settings)
-    listener = Listener(settings, spool, Nobody(), Metrics())
+    listener = Listener(settings, spool, Nobody(), OwnPorter(settings, Metrics()))
     await listener.start()
     print("PORT", listener.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)

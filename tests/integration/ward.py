@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,11 @@ from sonogate.domain.study import Study
 from sonogate.domain.verdict import Band, Status, Verdict
 from sonogate.networking import Networking
 from sonogate.observe.metrics import Metrics
+from sonogate.receive.doors.desk import House
+from sonogate.receive.doors.keeper import Doors
 from sonogate.receive.keeping import Aftercare
 from sonogate.receive.listener import Listener
+from sonogate.receive.porter import OwnPorter
 from sonogate.receive.spool import Spool
 from sonogate.settings import Settings
 from sonogate.store.database import Database
@@ -50,9 +54,11 @@ class Ward:
 
     settings: Settings
     database: Database
-    listener: Listener
+    listener: Listener | Doors
     metrics: Metrics
     networking: Networking
+    spool: Spool
+    registrar: Registrar
     changes: list[None] = field(default_factory=list)
 
     @property
@@ -110,7 +116,7 @@ async def open_ward(folder: Path, **settings: Any) -> AsyncIterator[Ward]:
     spool = Spool(made.spool_dir, made.spool, made.listener)
     destinations = Destinations.from_settings(made.forward.destinations)
     registrar = Registrar(database, made.spool.max_unjudged, destinations)
-    registrar.on_entered = Aftercare(spool, metrics, lambda: None)
+    registrar.on_entered = aftercare = Aftercare(spool, metrics, lambda: None)
     changes: list[None] = []
     async with AsyncExitStack() as stack:
         await database.open()
@@ -124,15 +130,25 @@ async def open_ward(folder: Path, **settings: Any) -> AsyncIterator[Ward]:
             lambda: changes.append(None),
             registrar.caught_up,
         )
-        door = Listener(
-            made.listener, spool, registrar, metrics, networking.steps, networking.commitments
-        )
+        ports = (networking.steps, networking.commitments)
+        porter = OwnPorter(made.listener, metrics)
+        door: Listener | Doors = Listener(made.listener, spool, registrar, porter, *ports)
+        if made.listener.processes > 1:
+            house = House(registrar=registrar, porter=porter, steps=ports[0], commitments=ports[1])
+            door = Doors(made, spool, house, metrics, partial(live_names, database))
+            aftercare.on_settled = door.settled
+        await spool.open()
         await door.start()
         stack.push_async_callback(spool.close)
         await stack.enter_async_context(background(registrar.run()))
         await stack.enter_async_context(background(networking.run()))
         stack.push_async_callback(door.stop)
-        yield Ward(made, database, door, metrics, networking, changes)
+        yield Ward(made, database, door, metrics, networking, spool, registrar, changes)
+
+
+async def live_names(database: Database) -> set[str]:
+    """The spool names of all objects whose bytes are still wanted."""
+    return await database.read(lambda tx: tx.spooled_bytes.spool_names())
 
 
 # What a cart says.

@@ -46,7 +46,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         greeting = await gate.pool.start()
         tell_shortcomings(greeting)
         gate.pipeline = gate.make_pipeline(greeting)
-        gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.entered)
+        gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.entered, gate.settled)
         await recover(gate)
         await gate.spool.open()
         stack.push_async_callback(gate.spool.close)

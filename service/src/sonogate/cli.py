@@ -69,8 +69,7 @@ async def _serve(settings: Settings) -> None:
     listener, scoring = settings.listener, settings.scoring
     typer.echo(f"loading {scoring.model} into {scoring.workers} worker processes", err=True)
     async with running_gate(settings) as gate:
-        reload = gate.listener.certificates.reload
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gate.listener.reload)
         typer.echo(
             f"ready: DICOM {listener.ae_title}@{listener.host}:{gate.dicom_port}   page {gate.url}",
             err=True,

@@ -12,7 +12,7 @@ from sonogate.act.forward.book import ForwardBook
 from sonogate.act.results.desk import ResultsDesk
 from sonogate.api.dependencies import ApiPorts
 from sonogate.domain.identity import AETitle, new_object_id
-from sonogate.domain.instance import MediaType, Provenance, Transport
+from sonogate.domain.instance import MediaType, Provenance, ReceivedInstance, Transport
 from sonogate.domain.job import Greeting
 from sonogate.domain.verdict import Verdict
 from sonogate.housekeeping import Housekeeping
@@ -22,8 +22,11 @@ from sonogate.observe.health import Check, Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.outgoing import make_audit_sender, make_forwarder
 from sonogate.pipeline import Pipeline
+from sonogate.receive.doors.desk import House
+from sonogate.receive.doors.keeper import Doors
 from sonogate.receive.intake import Intake
 from sonogate.receive.listener import Listener
+from sonogate.receive.porter import OwnPorter
 from sonogate.receive.spool import Spool
 from sonogate.receive.study_lanes import lanes_of
 from sonogate.score.pool import WorkerPool
@@ -76,15 +79,7 @@ class Gate:
             self.tell,
             self.registrar.caught_up,
         )
-        self.listener = Listener(
-            settings.listener,
-            self.spool,
-            self.registrar,
-            self.metrics,
-            self.networking.steps,
-            self.networking.commitments,
-        )
-        self.listener.tell_refusals(self.trail.refused)
+        self.listener = make_listener(self)
         self.studies = Studies(
             self.database, self.targets, settings.track, self.registrar.caught_up
         )
@@ -129,6 +124,15 @@ class Gate:
         self.forwarder.clock_stepped(step)
         self.tell()
 
+    def settled(self, instance: ReceivedInstance) -> None:
+        """An object is in the database: tell the door that keeps it."""
+        if isinstance(self.listener, Doors):
+            self.listener.settled(instance)
+
+    async def live_names(self) -> set[str]:
+        """Return the spool names of all objects whose bytes are still wanted."""
+        return await self.database.read(lambda tx: tx.spooled_bytes.spool_names())
+
     def entered(self) -> None:
         """A new object is in the database: wake those who judge it and those who pass it on."""
         self.pipeline.wake()
@@ -167,13 +171,39 @@ class Gate:
         locked = {"tls": self.listener.certificates.check()} if self.listener.is_locked else {}
         return Readiness.of(
             **locked,
-            listener=Check(ok=self.dicom_port > 0, detail=f"port {self.dicom_port}"),
+            listener=self.listener.check(),
             disk=Check(ok=enough, detail=f"{free / 1e9:.1f} GB free"),
             model=Check(
                 ok=greeting is not None,
                 detail=f"{greeting.model.name} on {greeting.model.provider}" if greeting else "",
             ),
         )
+
+
+def make_listener(gate: Gate) -> Listener | Doors:
+    """Make who answers the DICOM port: this process, or several of their own.
+
+    Raises:
+        SettingFileError: A certificate is not what it must be.
+    """
+    settings, networking = gate.settings, gate.networking
+    porter = OwnPorter(settings.listener, gate.metrics, gate.trail.refused)
+    if settings.listener.processes == 1:
+        return Listener(
+            settings.listener,
+            gate.spool,
+            gate.registrar,
+            porter,
+            networking.steps,
+            networking.commitments,
+        )
+    house = House(
+        registrar=gate.registrar,
+        porter=porter,
+        steps=networking.steps,
+        commitments=networking.commitments,
+    )
+    return Doors(settings, gate.spool, house, gate.metrics, gate.live_names)
 
 
 def make_housekeeping(gate: Gate) -> Housekeeping:

@@ -117,8 +117,9 @@ class Housekeeping:
         gone = await asyncio.to_thread(self._remove, expired)
         if gone:
             await self.database.write(lambda tx: retention.mark_pixels_gone(tx, gone, now))
+            sealed = await asyncio.to_thread(self.spool.sealed)
             live = await self.database.read(lambda tx: tx.spooled_bytes.spool_names())
-            await asyncio.to_thread(self.spool.drop, live)
+            await asyncio.to_thread(self.spool.drop, live, sealed)
         kept_bytes = await self.database.read(lambda tx: tx.spooled_bytes.total())
         self.metrics.spool_used_bytes.set(kept_bytes)
 

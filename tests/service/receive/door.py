@@ -23,6 +23,7 @@ from sonogate.observe.metrics import Metrics
 from sonogate.receive.connection import Connection
 from sonogate.receive.keeping import Aftercare
 from sonogate.receive.listener import Listener
+from sonogate.receive.porter import OwnPorter
 from sonogate.receive.spool import Spool
 from sonogate.settings import ListenerSettings, SpoolSettings
 
@@ -46,7 +47,7 @@ class MemoryRegistrar:
         if self.is_full:
             raise SpoolFullError
 
-    def announce(self, instance: ReceivedInstance) -> None:
+    async def announce(self, instance: ReceivedInstance) -> None:
         """Enter the row at once."""
         if self.error is not None:
             raise self.error
@@ -127,7 +128,8 @@ async def open_door(
     spool = Spool(folder / "spool", spool_settings, listener_settings)
     metrics = Metrics()
     registrar = MemoryRegistrar(Aftercare(spool, metrics, lambda: None))
-    listener = Listener(listener_settings, spool, registrar, metrics)
+    porter = OwnPorter(listener_settings, metrics)
+    listener = Listener(listener_settings, spool, registrar, porter)
     await listener.start()
     try:
         yield Door(listener, spool, registrar, metrics)

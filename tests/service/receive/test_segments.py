@@ -160,12 +160,12 @@ async def test_a_segment_in_use_is_never_dropped(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
     await spool.open()
     kept = await spool.keep(ARRIVAL, Content.of(b"content"))
-    spool.drop(set())
+    spool.drop(set(), spool.sealed())
     assert bytes_of(spool, kept) == b"content"
 
     spool.settled(kept)
     await spool.close()
-    spool.drop(set())
+    spool.drop(set(), spool.sealed())
     assert held_by(spool) == []
 
 
@@ -175,7 +175,7 @@ async def test_segments_settled_at_once_are_let_go_of(tmp_path: Path) -> None:
     await spool.open()
     for _ in range(9):
         spool.settled(await spool.keep(ARRIVAL, Content.of(bytes(30_000))))
-    spool.drop(set())
+    spool.drop(set(), spool.sealed())
 
     assert len(list((spool.folder / "segments").iterdir())) == 1
     await spool.close()

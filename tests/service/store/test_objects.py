@@ -137,7 +137,7 @@ async def test_everything_announced_is_entered_and_told(
     registrar.on_entered = lambda each, kept: told.append((each.object_id, kept.duplicate))
     announced = [make_received() for _ in range(200)]
     for each in [*announced, announced[0]]:
-        registrar.announce(each)
+        await registrar.announce(each)
     await registrar.caught_up()
 
     assert [(each.object_id, False) for each in announced] == told[:-1]
@@ -199,11 +199,11 @@ async def test_a_row_no_database_takes_holds_up_no_other(
 
     monkeypatch.setattr(database, "write", write)
     good = [make_received() for _ in range(3)]
-    registrar.announce(good[0])
+    await registrar.announce(good[0])
     refused = asyncio.create_task(registrar.enter(bad))
     await asyncio.sleep(0)
-    registrar.announce(good[1])
-    registrar.announce(good[2])
+    await registrar.announce(good[1])
+    await registrar.announce(good[2])
     with pytest.raises(SpoolWriteError, match="can't hold"):
         await refused
     await registrar.caught_up()
@@ -217,7 +217,7 @@ async def test_what_is_not_entered_yet_is_known_by_its_sender(
     """From the acknowledgement until the commit, or until it proves to be a repeat."""
     received = make_received(calling_ae="CART2")
     for _ in range(2):
-        registrar.announce(received)
+        await registrar.announce(received)
         assert {received.object_id} == database.unentered.of(["CART1", "CART2"])
         assert set() == database.unentered.of(["CART1"])
         await registrar.caught_up()
@@ -230,7 +230,7 @@ async def test_questions_do_not_wait_for_ever(
     """While the database refuses, nobody is told that a study is ready."""
     monkeypatch.setattr(registrar_module, "CAUGHT_UP_SECONDS", 0.05)
     idle = Registrar(registrar._database, 100)  # nobody runs it
-    idle.announce(make_received())
+    await idle.announce(make_received())
 
     with pytest.raises(SpoolWriteError, match="does not take 1 objects"):
         await idle.caught_up()

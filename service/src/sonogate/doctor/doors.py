@@ -17,6 +17,7 @@ from sonogate.domain.instance import Kept, ReceivedInstance
 from sonogate.errors import GateError, SpoolFullError
 from sonogate.observe.metrics import Metrics
 from sonogate.receive.listener import Listener
+from sonogate.receive.porter import OwnPorter
 from sonogate.receive.spool import Spool
 from sonogate.settings import Settings
 
@@ -115,7 +116,7 @@ class _NoRegistrar:
         """Refuse."""
         raise SpoolFullError
 
-    def announce(self, instance: ReceivedInstance) -> None:
+    async def announce(self, instance: ReceivedInstance) -> None:
         """Refuse."""
         raise GateError(f"{instance.object_id} was not expected")
 
@@ -130,7 +131,7 @@ async def _echo_to_own(settings: Settings) -> float:
     )
     with tempfile.TemporaryDirectory(prefix="sonogate-doctor-") as folder:
         spool = Spool(Path(folder), settings.spool, own)
-        listener = Listener(own, spool, _NoRegistrar(), Metrics())
+        listener = Listener(own, spool, _NoRegistrar(), OwnPorter(own, Metrics()))
         await listener.start()
         try:
             here = settings.model_copy(update={"listener": own})

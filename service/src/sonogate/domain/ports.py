@@ -24,16 +24,20 @@ class Examiner(Protocol):
         ...
 
 
-class Registrar(Protocol):
-    """Enters into the database what the spool keeps."""
+class Announcing(Protocol):
+    """Takes what the spool keeps on its way to the database."""
 
     def require_room(self) -> None:
         """Raise SpoolFullError if too many objects wait for a verdict."""
         ...
 
-    def announce(self, instance: ReceivedInstance) -> None:
-        """Enter an object soon; called in the event loop, never waits."""
+    async def announce(self, instance: ReceivedInstance) -> None:
+        """Enter an object soon; return once it counts as on its way to the database."""
         ...
+
+
+class Registrar(Announcing, Protocol):
+    """Enters into the database what the spool keeps."""
 
     async def enter(self, instance: ReceivedInstance) -> Kept:
         """Enter an object and return what became of it."""

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
+
+from pydantic import ConfigDict
 
 
 class StepStatus(StrEnum):
@@ -41,6 +43,10 @@ Of a discontinued step nothing is asked: a cart that gave up early has no series
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepMessage:
     """One N-CREATE or N-SET, as far as the gate reads it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
+        ser_json_bytes="base64", val_json_bytes="base64"
+    )
 
     step_uid: str
     is_create: bool

@@ -127,6 +127,11 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.door_restarts = Counter(
+            "sonogate_door_restarts",
+            "Door processes that ended and were replaced (listener.processes).",
+            registry=registry,
+        )
         self.keep_seconds = Histogram(
             "sonogate_keep_seconds",
             "Last byte of an object to durable.",

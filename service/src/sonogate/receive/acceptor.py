@@ -1,30 +1,20 @@
 """What all associations of one listener share."""
 
 import asyncio
-import time
-from collections.abc import Callable, Container, Coroutine, Mapping
+from collections.abc import Container, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from sonogate.domain.commitment import Commitments
-from sonogate.domain.ports import Registrar
+from sonogate.domain.ports import Announcing
 from sonogate.domain.procedure import Steps
-from sonogate.observe.metrics import Metrics
-from sonogate.receive.quota import Quota
+from sonogate.receive.porter import Porter
 from sonogate.receive.spool import Spool
 from sonogate.settings import KIB, ListenerSettings
 
 RECEIVE_BUFFER_BYTES: Final = 256 * KIB
 SPARE_CONNECTIONS: Final = 64
 """Connections beyond `max_associations`: room to be told that the limit is reached."""
-
-
-Refused = Callable[[str, str, str, str], None]
-"""Takes what was refused (an action of the audit trail), the peer's AE title, its address, why."""
-
-
-def _unnoted(_action: str, _peer: str, _address: str, _rule: str) -> None:
-    """Do nothing."""
 
 
 class Stoppable(Protocol):
@@ -47,20 +37,15 @@ class Acceptor:
 
     settings: ListenerSettings
     spool: Spool
-    registrar: Registrar
-    metrics: Metrics
+    registrar: Announcing
+    porter: Porter  #: who may still enter, and what is counted
     contexts: Mapping[str, Container[str]]  #: transfer syntaxes by abstract syntax
     steps: Steps | None = None  #: keeps performed procedure steps; None: MPPS is not served
     commitments: Commitments | None = None  #: likewise, Storage Commitment
-    on_refused: Refused = _unnoted
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(RECEIVE_BUFFER_BYTES)))
-    quota: Quota = field(init=False)  #: associations established now, and lately
     connections: set[Stoppable] = field(default_factory=set)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)  #: answers under way
     changed: asyncio.Event = field(default_factory=asyncio.Event)  #: something ended
-
-    def __post_init__(self) -> None:
-        self.quota = Quota(self.settings, time.monotonic)
 
     @property
     def is_crowded(self) -> bool:

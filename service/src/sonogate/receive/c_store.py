@@ -14,6 +14,7 @@ from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.dimse import Request
 from sonogate.receive.part10 import check_uid, file_meta
+from sonogate.receive.porter import Counted
 from sonogate.receive.spool import Arrival, Deposit
 from sonogate.receive.spool.files import as_receive_error
 from sonogate.receive.status import SUCCESS, Answer, DimseStatus, answer_to
@@ -79,14 +80,14 @@ class StoreOperation:
         """Return the answer, once the object is durable or refused."""
         started = time.perf_counter()
         received_at = datetime.now(UTC)
-        keeping = asyncio.ensure_future(self._finish_deposit(received_at))
+        keeping = asyncio.ensure_future(self._keep(received_at))
         await asyncio.wait((keeping,), timeout=self._acceptor.settings.keep_seconds)
         if not keeping.done():
-            self._acceptor.spawn(self._announce_late(keeping))
+            self._acceptor.spawn(self._go_on(keeping))
             late = SpoolWriteError("The disk stands still; send again when it works.")
             return self._refused(answer_to(late), late)
         try:
-            self._acceptor.registrar.announce(keeping.result())
+            keeping.result()
         except ReceiveError as error:
             return self._refused(answer_to(error), error)
         except OSError as error:
@@ -94,13 +95,17 @@ class StoreOperation:
         except Exception as error:  # noqa: BLE001 - boundary: the association goes on
             failure = Answer(DimseStatus.PROCESSING_FAILURE, "The gate could not keep the object.")
             return self._refused(failure, error)
-        self._acceptor.metrics.keep_seconds.observe(time.perf_counter() - started)
+        self._acceptor.porter.count(Counted.OBJECT_KEPT, value=time.perf_counter() - started)
         return SUCCESS
 
-    async def _announce_late(self, keeping: asyncio.Future[ReceivedInstance]) -> None:
-        """Enter what the disk kept after all; its sender was told to send it again."""
+    async def _keep(self, received_at: datetime) -> None:
+        """Make row and bytes durable, and have them announced to the database."""
+        await self._acceptor.registrar.announce(await self._finish_deposit(received_at))
+
+    async def _go_on(self, keeping: asyncio.Future[None]) -> None:
+        """Let the disk keep it after all; its sender was told to send it again."""
         with suppress(ReceiveError, OSError):
-            self._acceptor.registrar.announce(await keeping)
+            await keeping
 
     def _open(self, on_drained: Callable[[], None]) -> Deposit:
         check_uid("SOP Instance UID", self._request.sop_instance_uid)
@@ -138,8 +143,7 @@ class StoreOperation:
         )
 
     def _refused(self, answer: Answer, error: Exception) -> Answer:
-        metrics = self._acceptor.metrics
-        metrics.received.labels(metrics.ae(self._sender.calling_ae), "refused").inc()
+        self._acceptor.porter.count(Counted.OBJECT_REFUSED, self._sender.calling_ae)
         log.warning(
             "object_refused",
             calling_ae=self._sender.calling_ae,

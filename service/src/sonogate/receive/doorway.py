@@ -8,6 +8,7 @@ from sonogate.observe.logs import get_logger
 from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.alerts import wire_of_task
 from sonogate.receive.connection import Connection, peer_address, tune
+from sonogate.receive.porter import Counted
 from sonogate.receive.tls_refusals import TlsRefusal, refusal_of
 
 GOODBYE_SECONDS: Final = 5.0
@@ -70,7 +71,7 @@ class Doorway(asyncio.Protocol):
         )
 
     def _note(self, refusal: TlsRefusal) -> None:
-        self._acceptor.metrics.tls_refused.labels(refusal.value).inc()
+        self._acceptor.porter.count(Counted.TLS_REFUSED, refusal.value)
         address = peer_address(self._transport)
-        self._acceptor.on_refused("tls_refused", "", address, refusal.value)
+        self._acceptor.porter.refused("tls_refused", "", address, refusal.value)
         log.warning("tls_refused", peer_address=address, reason=refusal.value)

@@ -1,5 +1,6 @@
 """From an A-ASSOCIATE-RQ to an admitted sender, or the rule that keeps it out; and its leaving."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sonogate.domain.identity import AETitle
@@ -8,6 +9,7 @@ from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.admission import Rule, broken_rule
 from sonogate.receive.c_store import Sender
 from sonogate.receive.negotiation import Acceptance, AssociateRequest, accept
+from sonogate.receive.porter import Counted
 
 log = get_logger()
 
@@ -21,8 +23,12 @@ class Entry:
     max_peer_pdu_bytes: int
 
 
-def enter(acceptor: Acceptor, request: AssociateRequest) -> Entry | Rule:
-    """Admit a sender and take one of its places, or return the first rule that it breaks.
+def enter(
+    acceptor: Acceptor, request: AssociateRequest, then: Callable[[Entry | Rule], None]
+) -> None:
+    """Admit a sender and take one of its places; `then` gets the entry, or the rule it breaks.
+
+    Whoever is told of an entry gives it back by `leave`.
 
     Raises:
         ProtocolViolationError: The proposal can't be answered.
@@ -30,34 +36,33 @@ def enter(acceptor: Acceptor, request: AssociateRequest) -> Entry | Rule:
     applicant = request.applicant
     broken = broken_rule(applicant, acceptor.settings)
     if broken is not None:
-        return broken
+        then(broken)
+        return
     acceptance = accept(request, acceptor.contexts, acceptor.settings.max_pdu_bytes)
-    broken = acceptor.quota.open((applicant.calling_ae, applicant.peer_address))
-    if broken is not None:
-        return broken
-    acceptor.metrics.associations.inc()
     sender = Sender(
         calling_ae=applicant.calling_ae,
         called_ae=applicant.called_ae,
         peer_address=applicant.peer_address,
     )
-    return Entry(sender=sender, acceptance=acceptance, max_peer_pdu_bytes=request.max_pdu_bytes)
+    entry = Entry(sender=sender, acceptance=acceptance, max_peer_pdu_bytes=request.max_pdu_bytes)
+    acceptor.porter.admit(
+        (applicant.calling_ae, applicant.peer_address), lambda broken: then(broken or entry)
+    )
 
 
 def leave(acceptor: Acceptor, sender: Sender) -> None:
     """Give a sender's place back."""
-    acceptor.quota.close((sender.calling_ae, sender.peer_address))
+    acceptor.porter.see_off((sender.calling_ae, sender.peer_address))
     acceptor.changed.set()
-    acceptor.metrics.associations.dec()
 
 
 def note_end(
     acceptor: Acceptor, calling_ae: AETitle | str, peer_address: str, result: str, reason: str
 ) -> None:
     """Count and log how an association, or the attempt at one, ended."""
-    acceptor.metrics.associations_ended.labels(result).inc()
+    acceptor.porter.count(Counted.ASSOCIATION_ENDED, result)
     if result == "rejected":
-        acceptor.on_refused("association_refused", calling_ae, peer_address, reason)
+        acceptor.porter.refused("association_refused", calling_ae, peer_address, reason)
     log.info(
         "association_ended",
         calling_ae=calling_ae,

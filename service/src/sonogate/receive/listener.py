@@ -1,20 +1,22 @@
 """The DICOM door: Verification, Storage, MPPS and Storage Commitment SCP on one asyncio loop."""
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 from sonogate.domain.commitment import Commitments
-from sonogate.domain.ports import Registrar
+from sonogate.domain.ports import Announcing
 from sonogate.domain.procedure import Steps
+from sonogate.observe.health import Check
 from sonogate.observe.logs import get_logger
-from sonogate.observe.metrics import Metrics
-from sonogate.receive.acceptor import Acceptor, Refused
+from sonogate.receive.acceptor import Acceptor
 from sonogate.receive.certificates import Certificates
 from sonogate.receive.connection import Connection
 from sonogate.receive.contexts import PROCEDURE_STEP, STORAGE_COMMITMENT, supported_contexts
 from sonogate.receive.doorway import Doorway
+from sonogate.receive.porter import Porter
 from sonogate.receive.spool import Spool
 from sonogate.settings import ListenerSettings
 
@@ -34,8 +36,8 @@ class Listener:
         self,
         settings: ListenerSettings,
         spool: Spool,
-        registrar: Registrar,
-        metrics: Metrics,
+        registrar: Announcing,
+        porter: Porter,
         steps: Steps | None = None,
         commitments: Commitments | None = None,
     ) -> None:
@@ -49,48 +51,57 @@ class Listener:
             settings=settings,
             spool=spool,
             registrar=registrar,
-            metrics=metrics,
+            porter=porter,
             contexts=supported_contexts(settings.extra_sop_classes, _services(steps, commitments)),
             steps=steps,
             commitments=commitments,
         )
         self.certificates = Certificates(settings)
-        self._server: asyncio.Server | None = None
-
-    def tell_refusals(self, on_refused: Refused) -> None:
-        """Tell of every peer that is turned away."""
-        self._acceptor.on_refused = on_refused
+        self._servers: list[asyncio.Server] = []
 
     @property
     def port(self) -> int:
         """The port listened on; 0 while stopped."""
-        if self._server is None or not self._server.sockets:
-            return 0
-        return int(self._server.sockets[0].getsockname()[1])
+        sockets = [each for server in self._servers for each in server.sockets]
+        return int(sockets[0].getsockname()[1]) if sockets else 0
 
     @property
     def n_associations(self) -> int:
         """Associations established now."""
-        return self._acceptor.quota.n_open
+        return self._acceptor.porter.n_open
 
     @property
     def is_locked(self) -> bool:
         """Whether the door speaks TLS only."""
         return self.certificates.context is not None
 
-    async def start(self) -> None:
+    def check(self) -> Check:
+        """Say whether carts are answered."""
+        return Check(ok=self.port > 0, detail=f"port {self.port}")
+
+    def reload(self) -> None:
+        """Take the certificates anew."""
+        self.certificates.reload()
+
+    async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Open the spool and listen.
+
+        Args:
+            sockets: What to listen on; none: the address of the settings.
 
         Raises:
             OSError: The address is taken or not ours.
         """
         await self._acceptor.spool.open()
-        self._server = await asyncio.get_running_loop().create_server(
-            self._answer,
-            self._settings.host,
-            self._settings.port,
-            backlog=BACKLOG,
-        )
+        loop, settings = asyncio.get_running_loop(), self._settings
+        for each in sockets:
+            self._servers.append(await loop.create_server(self._answer, sock=each, backlog=BACKLOG))
+        if not sockets:
+            self._servers.append(
+                await loop.create_server(
+                    self._answer, settings.host, settings.port, backlog=BACKLOG
+                )
+            )
         log.info("listener_started", host=self._settings.host, port=self.port)
 
     def _answer(self) -> asyncio.BaseProtocol:
@@ -101,19 +112,21 @@ class Listener:
 
     async def stop(self) -> None:
         """Accept no more, abort what is idle, answer what is under way; then close everything."""
-        if self._server is None:
+        if not self._servers:
             return
         acceptor = self._acceptor
-        self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in tuple(acceptor.connections):
             connection.stop()
-        await self._wait_while(lambda: acceptor.quota.n_open > 0, STOP_SECONDS)
+        await self._wait_while(lambda: acceptor.porter.n_open > 0, STOP_SECONDS)
         await self._wait_while(lambda: bool(acceptor.connections), FAREWELL_SECONDS)
         for connection in tuple(acceptor.connections):
             connection.abort()
         await self._wait_while(lambda: bool(acceptor.connections or acceptor.tasks))
-        await self._server.wait_closed()
-        self._server = None
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers.clear()
         log.info("listener_stopped")
 
     async def _wait_while(self, is_true: Callable[[], bool], seconds: float | None = None) -> None:

@@ -10,10 +10,11 @@ from sonogate.receive.admission import REJECTIONS, Rule
 from sonogate.receive.association import Association
 from sonogate.receive.certificate import PeerCertificate
 from sonogate.receive.deadline import Deadline
-from sonogate.receive.entrance import enter, leave, note_end
+from sonogate.receive.entrance import Entry, enter, leave, note_end
 from sonogate.receive.framing import PduReader
 from sonogate.receive.negotiation import AssociateRequest, read_associate_rq, reject
 from sonogate.receive.pdus import A_RELEASE_RP, a_abort, max_length, p_data
+from sonogate.receive.porter import Counted
 from sonogate.receive.upper_layer import (
     NEXT_STATE,
     PDU_EVENTS,
@@ -70,7 +71,9 @@ class Provider:
     @property
     def is_busy(self) -> bool:
         """Whether nothing more may be read: a request is being answered, or the stream is over."""
-        return self._is_deaf or (self._association is not None and self._association.is_busy)
+        if self._is_deaf or self._state is State.AWAITING_ANSWER:
+            return True
+        return self._association is not None and self._association.is_busy
 
     @property
     def is_behind(self) -> bool:
@@ -233,11 +236,21 @@ class Provider:
 
     def _answer_request(self, request: AssociateRequest) -> None:
         self._calling_ae = request.applicant.calling_ae
-        entry = enter(self._acceptor, request)
+        enter(self._acceptor, request, self._take_entry)
+
+    def _take_entry(self, entry: Entry | Rule) -> None:
+        """Answer the request; it may have been withdrawn while a place was asked for."""
         if isinstance(entry, Rule):
             self._broken_rule = entry
-            self._fire(Event.REJECTED)
-            return
+            if self._state is State.AWAITING_ANSWER:
+                self._fire(Event.REJECTED)
+        elif self._state is State.AWAITING_ANSWER:
+            self._accept(entry)
+        else:
+            leave(self._acceptor, entry.sender)
+        self._wire.proceed()
+
+    def _accept(self, entry: Entry) -> None:
         agreed = entry.acceptance
         self._association = Association(self._acceptor, entry.sender, agreed.contexts, self)
         self._max_peer_pdu_bytes = entry.max_peer_pdu_bytes
@@ -247,7 +260,7 @@ class Provider:
     def _send_reject(self) -> None:
         rule = self._broken_rule
         self._wire.write(reject(REJECTIONS[rule]))
-        self._acceptor.metrics.associations_refused.labels(rule.value).inc()
+        self._acceptor.porter.count(Counted.ASSOCIATION_REFUSED, rule.value)
         self._end("rejected", reason=rule.value)
         self._start_artim()
 

@@ -32,12 +32,20 @@ def confine() -> list[str]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     if sys.platform != "linux":
         return ["no network isolation outside Linux"]
+    end_with_parent()
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if libc.unshare(CLONE_NEWNET) and libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
         return [f"no network isolation: {os.strerror(ctypes.get_errno())}"]
     return []
+
+
+def end_with_parent() -> None:
+    """Have the system kill this process when its parent ends, and let it gain no privilege."""
+    if sys.platform != "linux":
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def tighten(extra_bytes: int) -> None:

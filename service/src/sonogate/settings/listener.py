@@ -62,6 +62,10 @@ class ListenerSettings(Section):
     )
     """PEM file of those authorities' revocation lists. A sender on one is refused; so is every
     sender whose authority has no list here, or one that is out of date. Read anew as it changes."""
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that share the port. 1: the gate's own answers. More: each is a process of its own,
+    so that one that crashes ends its own associations only; the system spreads connections over
+    them. Worth it where receiving keeps one core busy and others are idle; Linux only."""
     check_called_ae: bool = False
     """Reject associations that address another AE title."""
     senders: tuple[SenderSettings, ...] = ()

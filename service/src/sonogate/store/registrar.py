@@ -93,8 +93,8 @@ class Registrar:
                 f"{n_at_most} objects wait for a verdict; send again when fewer do."
             )
 
-    def announce(self, instance: ReceivedInstance) -> None:
-        """Enter an object soon; called in the event loop, never waits."""
+    async def announce(self, instance: ReceivedInstance) -> None:
+        """Enter an object soon; never waits."""
         self._add(_Entry(instance))
 
     async def enter(self, instance: ReceivedInstance) -> Kept:

@@ -42,13 +42,17 @@ class Appender(threading.Thread):
         folder: Where segments are.
         segment_bytes: A segment this long is closed and the next one begun.
         answered: Called in the thread with what is durable or refused.
+        owner: Ends the name of each segment, so that it tells who writes it.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int, answered: Answered) -> None:
+    def __init__(
+        self, folder: Path, segment_bytes: int, answered: Answered, owner: str = ""
+    ) -> None:
         super().__init__(name="sonogate-spool", daemon=True)
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._answered = answered
+        self._owner = owner
         self._queue: SimpleQueue[Deposition | None] = SimpleQueue()
         self._segments: dict[str, Segment] = {}
         self._current: Segment | None = None
@@ -65,10 +69,6 @@ class Appender(threading.Thread):
         found.settle()
         if found.is_done:
             self._segments.pop(segment, None)
-
-    def holds(self, segment: str) -> bool:
-        """Whether a segment is being written, or owes rows to the database."""
-        return segment in self._segments
 
     def stop(self) -> None:
         """End after what is queued; then `join`."""
@@ -113,7 +113,7 @@ class Appender(threading.Thread):
         if self._current is not None and self._current.size_bytes >= self._segment_bytes:
             self._close_current()
         if self._current is None:
-            self._current = Segment(self._folder, f"{new_object_id()}{SUFFIX}")
+            self._current = Segment(self._folder, f"{new_object_id()}{self._owner}{SUFFIX}")
             self._segments[self._current.name] = self._current
         return self._current
 

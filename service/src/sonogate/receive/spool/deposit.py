@@ -114,7 +114,8 @@ class Deposit:
         if self._file is not None:
             return self._block.size_bytes > BLOCK_BYTES
         return (
-            self._block.size_bytes > GATHER_BYTES or self._spool.gathered_bytes > MAX_GATHERED_BYTES
+            self._block.size_bytes > GATHER_BYTES
+            or self._spool.gathered_bytes > MAX_GATHERED_BYTES // self._spool.n_sharers
         )
 
     def _content(self) -> Content:

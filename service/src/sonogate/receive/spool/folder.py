@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -35,14 +36,33 @@ SEGMENTS: Final = "segments"
 CLOCK_SLACK: Final = timedelta(minutes=10)
 """How far the machine's clock may have been set back between two starts."""
 
+ID_LENGTH: Final = 26
+"""Letters of a ULID, with which the name of a segment and of a file begins."""
+
 T = TypeVar("T")
 
 
-class Spool:
-    """Keeps objects under one folder; call `open` before the first, in an event loop."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a dead owner left behind."""
 
-    def __init__(self, folder: Path, settings: SpoolSettings, listener: ListenerSettings) -> None:
+    segments: tuple[Path, ...]  #: not sealed
+    files: tuple[str, ...]  #: spool names of files of their own
+
+
+class Spool:
+    """Keeps objects under one folder; call `open` before the first, in an event loop.
+
+    Several processes may keep objects in one folder: each appends to segments of its own, whose
+    names end in their owner's (letters and digits; the gate's own is empty).
+    """
+
+    def __init__(
+        self, folder: Path, settings: SpoolSettings, listener: ListenerSettings, owner: str = ""
+    ) -> None:
         self.folder = folder
+        self.owner = owner
+        self.n_sharers = listener.processes
         self.max_object_bytes = listener.max_object_bytes
         self.stall_seconds = listener.keep_seconds
         self.gathered_bytes = 0
@@ -69,7 +89,7 @@ class Spool:
         await asyncio.to_thread(self.prepare)
         self._loop = asyncio.get_running_loop()
         segments, segment_bytes = self.folder / SEGMENTS, self._settings.segment_bytes
-        self._appender = Appender(segments, segment_bytes, self._answered)
+        self._appender = Appender(segments, segment_bytes, self._answered, self.owner)
         self._appender.start()
 
     async def close(self) -> None:
@@ -123,14 +143,18 @@ class Spool:
 
     def settled(self, instance: ReceivedInstance) -> None:
         """The row of an object is in the database: its segment owes one less."""
-        segment = self._segment_of.pop(instance.object_id, "")
+        self.settle(instance.object_id)
+
+    def settle(self, object_id: str) -> None:
+        """The same, told by another process."""
+        segment = self._segment_of.pop(object_id, "")
         if segment and self._appender is not None:
             self._appender.settle(segment)
 
     def new_file(self, meta: bytes) -> SpoolFile:
         """Name a file for one object; it is written off the event loop."""
         object_id = new_object_id()
-        name = f"{FILES}/{object_id}"
+        name = f"{FILES}/{object_id}{self.owner}"
         return SpoolFile(object_id, name, self.folder / name, meta, self._leftovers)
 
     def place_of(self, spool_name: str) -> tuple[Path, Span | None]:
@@ -214,13 +238,37 @@ class Spool:
         Args:
             newest: When the newest object in the database was received.
         """
-        segments = sorted((self.folder / SEGMENTS).glob(f"*{SUFFIX}"))
-        ends = [began_at(path.name) for path in segments[1:]] + [datetime.now(UTC)]
         return {
             path: [record.instance for record in whole_records(path)]
-            for path, end in zip(segments, ends, strict=False)
+            for path, end in self._ends().items()
             if newest is None or end > newest - CLOCK_SLACK or not is_sealed(path)
         }
+
+    def _ends(self) -> dict[Path, datetime]:
+        """Return until when each segment was written, at the latest: its owner began the next."""
+        ends, next_of = {}, dict[str, datetime]()
+        for path in sorted((self.folder / SEGMENTS).glob(f"*{SUFFIX}"), reverse=True):
+            owner = owner_of(path.name)
+            ends[path] = next_of.get(owner) or datetime.now(UTC)
+            next_of[owner] = began_at(path.name)
+        return dict(sorted(ends.items()))
+
+    def left_by(self, owner: str) -> Left:
+        """Return what an owner that is dead left behind; blocking.
+
+        Its segments that are not sealed, and its files: those of which neither the database nor a
+        segment speaks go once the segments' rows are entered.
+        """
+        segments = (self.folder / SEGMENTS).glob(f"*{SUFFIX}")
+        files = (self.folder / FILES).iterdir()
+        return Left(
+            tuple(
+                each
+                for each in sorted(segments)
+                if owner_of(each.name) == owner and not is_sealed(each)
+            ),
+            tuple(f"{FILES}/{each.name}" for each in files if owner_of(each.name) == owner),
+        )
 
     def sweep(self, live: AbstractSet[str]) -> list[str]:
         """Remove files, and whole segments, of which no row speaks; blocking, before `open`.
@@ -235,29 +283,31 @@ class Spool:
         orphans = sorted(files - live)
         for name in orphans:
             (self.folder / name).unlink(missing_ok=True)
-        return orphans + self.drop(live)
+        return orphans + self.drop(live, sorted((self.folder / SEGMENTS).glob(f"*{SUFFIX}")))
 
-    def drop(self, live: AbstractSet[str]) -> list[str]:
+    def sealed(self) -> list[Path]:
+        """Return the segments that nobody writes and whose rows the database knows; blocking."""
+        return [path for path in (self.folder / SEGMENTS).glob(f"*{SUFFIX}") if is_sealed(path)]
+
+    def drop(self, live: AbstractSet[str], segments: Sequence[Path]) -> list[str]:
         """Remove segments none of whose objects is wanted any more; blocking.
 
         A segment stays, too, while it holds the row of an object that is wanted and has a file of
         its own: a database from a backup would learn of that object from there.
 
+        Args:
+            live: Spool names of all objects whose bytes are still wanted.
+            segments: Those that may go. While doors write, only what was `sealed` before the
+                database was asked for `live`: of others it may not have been told everything.
+
         Returns:
             The names of the segments removed.
         """
         wanted = segments_of(live)
-        gone = [
-            path
-            for path in (self.folder / SEGMENTS).glob(f"*{SUFFIX}")
-            if path.name not in wanted and not self._is_held(path) and not names_in(path) & live
-        ]
+        gone = [path for path in segments if path.name not in wanted and not names_in(path) & live]
         for path in gone:
             path.unlink(missing_ok=True)
         return [path.name for path in gone]
-
-    def _is_held(self, path: Path) -> bool:
-        return self._appender is not None and self._appender.holds(path.name)
 
     def _answered(self, batch: Sequence[Deposition]) -> None:
         """Hand answers from the appender's thread to the event loop."""
@@ -280,7 +330,12 @@ class Spool:
 
 def began_at(segment: str) -> datetime:
     """Return when a segment was begun; its name says so."""
-    return ULID.from_str(segment.removesuffix(SUFFIX)).datetime
+    return ULID.from_str(segment[:ID_LENGTH]).datetime
+
+
+def owner_of(segment: str) -> str:
+    """Return who writes a segment; its name says so, "" is the gate's own process."""
+    return segment.removesuffix(SUFFIX)[ID_LENGTH:]
 
 
 def segments_of(spool_names: Iterable[str]) -> set[str]:
