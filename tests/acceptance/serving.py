@@ -70,7 +70,8 @@ class Served:
         path = self.folder / "sonogate.toml"
         path.write_text(
             f'data_dir = "{self.data_dir}"\n[listener]\nport = {self.dicom_port}\n'
-            f"processes = {self.processes}\n[http]\nport = {self.http_port}\n[spool]\nmin_free_bytes = {self.min_free_bytes}\n"
+            f"processes = {self.processes}\n[http]\nport = {self.http_port}\n"
+            f"[spool]\nmin_free_bytes = {self.min_free_bytes}\n"
             f"{self.extra_toml}\n",
             encoding="utf-8",
         )

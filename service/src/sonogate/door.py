@@ -82,8 +82,9 @@ class Door:
         """Answer carts until told to stop."""
         hearing = asyncio.create_task(self._hear())
         looking = asyncio.create_task(self._look_at_certificates())
+        await self.spool.open()
+        self.link.say(Ready())  # before the first cart, who may wait already, has its say
         await self.listener.start(sockets)
-        self.link.say(Ready())
         await self.is_asked_to_stop.wait()
         looking.cancel()
         await self.listener.stop()
