@@ -10,6 +10,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from sonogate.domain.instance import ReceivedInstance
 from sonogate.housekeeping import Housekeeping
 from sonogate.receive.doors.keeper import Doors
 from sonogate.receive.doors.sockets import close_all, listen_together
-from sonogate.receive.spool.folder import owner_of
+from sonogate.receive.spool.names import owner_of
+from sonogate.store import registrar as registrar_module
 from sonogate.store.records import DeliveryTargets
 from tests.acceptance.cart import Cart
 from tests.acceptance.test_kill_doors import left_of
@@ -108,7 +110,7 @@ def doors_of(ward: Ward) -> Doors:
 async def all_open(ward: Ward, but: int = 0) -> None:
     """Wait until both doors answer, neither of them the process `but`."""
     doors = doors_of(ward)
-    await eventually(lambda: len(doors.process_ids) == 2 and but not in doors.process_ids, 30)
+    await eventually(lambda: len(doors.process_ids) == 2 and but not in doors.process_ids, 60)
 
 
 async def test_four_carts_push_at_once(
@@ -150,10 +152,8 @@ async def test_a_killed_door_loses_nothing(ward: Ward) -> None:
     pushing = [asyncio.create_task(push(cart)) for cart in carts]
     for _ in range(n_kills):
         await all_open(ward)
-        n_acknowledged = sum(len(cart.acknowledged) for cart in carts)
-        await eventually(
-            lambda n=n_acknowledged: sum(len(cart.acknowledged) for cart in carts) > n + 20, 30
-        )
+        goal = n_acknowledged(carts) + 20
+        await eventually(partial(has_reached, carts, goal), 60)
         victim = doors_of(ward).process_ids[0]
         os.kill(victim, signal.SIGKILL)
         await all_open(ward, but=victim)
@@ -169,6 +169,16 @@ async def test_a_killed_door_loses_nothing(ward: Ward) -> None:
     )
     assert n_kills == ward.count("sonogate_door_restarts_total")
     assert {0} == set(await asyncio.to_thread(store, ward.port, [image(generate_uid())]))
+
+
+def n_acknowledged(carts: list[Cart]) -> int:
+    """How many objects carts know to be kept."""
+    return sum(len(cart.acknowledged) for cart in carts)
+
+
+def has_reached(carts: list[Cart], goal: int) -> bool:
+    """Whether so many objects are acknowledged."""
+    return n_acknowledged(carts) >= goal
 
 
 async def test_places_are_the_whole_gates(tmp_path: Path) -> None:
@@ -368,6 +378,24 @@ async def test_what_a_dead_door_kept_is_entered(
             rows[0].provenance.received_at.max.replace(tzinfo=rows[0].provenance.received_at.tzinfo)
         )
     )
+
+
+async def test_what_a_dead_door_announced_is_entered_once(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on its way to the database when its segment is read: a repeat would cost its bytes."""
+    monkeypatch.setattr(registrar_module, "GATHER_SECONDS", 2.0)
+    images = [image(generate_uid()) for _ in range(4)]
+    assert {0} == set(await asyncio.to_thread(store, ward.port, images))
+    for process_id in doors_of(ward).process_ids:
+        os.kill(process_id, signal.SIGKILL)
+    restarts = "sonogate_door_restarts_total"
+    await eventually(lambda: 2 == ward.count(restarts) and not doors_of(ward)._takeover.is_busy, 30)
+    rows = await rows_of(ward)
+
+    assert len(images) == len(rows)
+    assert [] == damaged(ward, rows)
+    assert 0 == ward.count("sonogate_received_total", calling_ae="CART", result="duplicate")
 
 
 async def test_a_cine_has_a_file_of_its_own(ward: Ward) -> None:

@@ -46,8 +46,8 @@ from sonogate.receive.spool import Spool
 from sonogate.score.confinement import end_with_parent
 from sonogate.tuning import make_ready_for_carts
 
-CERTIFICATE_SECONDS: Final = 5.0
-"""How often the certificate files are looked at."""
+LOOK_SECONDS: Final = 5.0
+"""How often a door looks at the certificate files, and for files that its disk did not let go of."""
 GATE_IS_GONE: Final = 3
 NOT_OPENED: Final = 4
 
@@ -81,7 +81,7 @@ class Door:
     async def serve(self, sockets: Sequence[socket.socket]) -> None:
         """Answer carts until told to stop."""
         hearing = asyncio.create_task(self._hear())
-        looking = asyncio.create_task(self._look_at_certificates())
+        looking = asyncio.create_task(self._look_after())
         await self.spool.open()
         self.link.say(Ready())  # before the first cart, who may wait already, has its say
         await self.listener.start(sockets)
@@ -100,10 +100,11 @@ class Door:
         except LinkBrokenError:
             os._exit(GATE_IS_GONE)  # at once: what is under way must not be answered any more
 
-    async def _look_at_certificates(self) -> None:
+    async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(CERTIFICATE_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             await self.listener.certificates.look()
+            await asyncio.to_thread(self.spool.clear_leftovers)
 
     def _take(self, message: ToDoor) -> None:
         number = getattr(message, "number", 0)

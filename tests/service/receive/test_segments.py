@@ -14,7 +14,8 @@ from sonogate.errors import SpoolWriteError
 from sonogate.receive.spool import Content, Deposit, Spool
 from sonogate.receive.spool import segment as segment_module
 from sonogate.receive.spool.deposit import GATHER_BYTES
-from sonogate.receive.spool.folder import seal_all
+from sonogate.receive.spool.folder import CLOCK_SLACK, seal_all
+from sonogate.receive.spool.names import owner_of
 from sonogate.settings import KIB, ListenerSettings, SpoolSettings
 from tests.service.receive.door import bytes_of, held_by
 from tests.service.receive.test_spool import ARRIVAL
@@ -179,6 +180,48 @@ async def test_segments_settled_at_once_are_let_go_of(tmp_path: Path) -> None:
 
     assert len(list((spool.folder / "segments").iterdir())) == 1
     await spool.close()
+
+
+async def test_each_owner_writes_until_it_begins_its_next_segment(tmp_path: Path) -> None:
+    """Another's segment, begun later, does not end ours: a database from a backup learns it all."""
+    settings = SpoolSettings(min_free_bytes=1, segment_bytes=SEGMENT_BYTES)
+    ours, others = (
+        Spool(tmp_path / "spool", settings, ListenerSettings(), owner) for owner in ("D1", "D2")
+    )
+    await ours.open()
+    early = await ours.keep(ARRIVAL, Content.of(b"early"))
+    await others.open()
+    beside = await others.keep(ARRIVAL, Content.of(b"beside"))
+    backed_up_at = datetime.now(UTC) + CLOCK_SLACK
+    late = await ours.keep(ARRIVAL, Content.of(b"late"))
+    for spool, kept in ((ours, [early, late]), (others, [beside])):
+        for each in kept:
+            spool.settled(each)
+        await spool.close()
+
+    assert {early.object_id, late.object_id, beside.object_id} == {
+        each.object_id for each in unsettled(tmp_path, backed_up_at)
+    }
+    segments = (tmp_path / "spool" / "segments").iterdir()
+    assert ["D1", "D2"] == sorted(owner_of(each.name) for each in segments)
+    assert b"late" == bytes_of(ours, late)
+
+
+async def test_what_a_dead_owner_left_is_its_own(tmp_path: Path) -> None:
+    """Segments that it did not seal, and its files; nobody else's."""
+    settings = SpoolSettings(min_free_bytes=1)
+    first, second = (
+        Spool(tmp_path / "spool", settings, ListenerSettings(), owner) for owner in ("D1", "D11")
+    )
+    kept = []
+    for spool in (first, second):
+        await spool.open()
+        kept += [await spool.keep(ARRIVAL, Content.of(b"small")), await filed(spool)]
+        await spool.close()
+    left = spool_in(tmp_path).left_by("D1")
+
+    assert [kept[0].spool_name.partition("/")[0]] == [path.name for path in left.segments]
+    assert (kept[1].spool_name,) == left.files
 
 
 async def filed(spool: Spool) -> ReceivedInstance:

@@ -24,7 +24,7 @@ from sonogate.demo.sender import Peer, SendError, Sent, send_study
 from sonogate.demo.table import POLL_SECONDS, Board, Row, bar, fill, refresh, render
 from sonogate.errors import GateError
 from sonogate.gate import Gate
-from sonogate.settings import HttpSettings, Settings
+from sonogate.settings import HttpSettings, LogSettings, Settings
 
 PAUSE_SECONDS = 0.5
 """Between two images of the phantom exam: a hurried sonographer, but no burst."""
@@ -107,7 +107,12 @@ def demo_settings(settings: Settings, wishes: Wishes, data_dir: Path, console: C
         update={"port": dicom, "host": "127.0.0.1", **open_here}
     )
     return settings.model_copy(
-        update={"data_dir": data_dir, "listener": listener, "http": HttpSettings(port=http)}
+        update={
+            "data_dir": data_dir,
+            "listener": listener,
+            "http": HttpSettings(port=http),
+            "log": LogSettings(level="error", form="console"),
+        }
     )
 
 

@@ -132,7 +132,7 @@ class Doors:
                 await self.stop()
                 raise door
         self._spawn(self._tell_room())
-        log.info("doors_opened", port=self.port, n_objects=listener.processes)
+        log.info("doors_opened", host=listener.host, port=self.port)
 
     async def stop(self) -> None:
         """Have every door answer what is under way and end; kill those that don't."""

@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
-
-from ulid import ULID
 
 from sonogate.domain.identity import new_object_id
 from sonogate.domain.instance import ReceivedInstance, Span
@@ -23,6 +20,7 @@ from sonogate.receive.spool.files import (
     free_bytes_of,
     sync_folder,
 )
+from sonogate.receive.spool.names import FILES, SEGMENTS, Left, began_at, owner_of, segments_of
 from sonogate.receive.spool.records import Arrival, Content
 from sonogate.receive.spool.segment import SUFFIX, erase, is_sealed, names_in, seal, whole_records
 from sonogate.settings import ListenerSettings, SpoolSettings
@@ -31,23 +29,10 @@ FILE_THREADS: Final = 4
 """Threads that write and sync the files of large objects."""
 FREE_ROOM_SECONDS: Final = 1.0
 """How long one look at the disk's free room is believed."""
-FILES: Final = "files"
-SEGMENTS: Final = "segments"
 CLOCK_SLACK: Final = timedelta(minutes=10)
 """How far the machine's clock may have been set back between two starts."""
 
-ID_LENGTH: Final = 26
-"""Letters of a ULID, with which the name of a segment and of a file begins."""
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What a dead owner left behind."""
-
-    segments: tuple[Path, ...]  #: not sealed
-    files: tuple[str, ...]  #: spool names of files of their own
 
 
 class Spool:
@@ -326,21 +311,6 @@ class Spool:
                 each.future.set_exception(each.error)
             else:
                 each.future.set_result(each.kept)
-
-
-def began_at(segment: str) -> datetime:
-    """Return when a segment was begun; its name says so."""
-    return ULID.from_str(segment[:ID_LENGTH]).datetime
-
-
-def owner_of(segment: str) -> str:
-    """Return who writes a segment; its name says so, "" is the gate's own process."""
-    return segment.removesuffix(SUFFIX)[ID_LENGTH:]
-
-
-def segments_of(spool_names: Iterable[str]) -> set[str]:
-    """Return the segments in which these objects lie; files of their own left out."""
-    return {name.partition("/")[0] for name in spool_names} - {FILES}
 
 
 def seal_all(segments: Iterable[Path]) -> None:
