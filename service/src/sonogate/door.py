@@ -47,7 +47,7 @@ from sonogate.score.confinement import end_with_parent
 from sonogate.tuning import make_ready_for_carts
 
 LOOK_SECONDS: Final = 5.0
-"""How often a door looks at the certificate files, and for files that its disk did not let go of."""
+"""How often a door looks at its certificates, and for files that its disk did not let go of."""
 GATE_IS_GONE: Final = 3
 NOT_OPENED: Final = 4
 
