@@ -50,6 +50,7 @@ LOOK_SECONDS: Final = 5.0
 """How often a door looks at its certificates, and for files that its disk did not let go of."""
 GATE_IS_GONE: Final = 3
 NOT_OPENED: Final = 4
+FAILED: Final = 5
 
 log = get_logger()
 
@@ -99,6 +100,9 @@ class Door:
                 self._take(await self.link.hear())
         except LinkBrokenError:
             os._exit(GATE_IS_GONE)  # at once: what is under way must not be answered any more
+        except Exception as error:  # noqa: BLE001 - boundary: a door that hears nothing must end
+            log.error("door_failed", worker=self.begin.owner, exception_type=type(error).__name__)
+            os._exit(FAILED)
 
     async def _look_after(self) -> None:
         while True:
@@ -143,6 +147,9 @@ async def run(link_number: int, numbers: Sequence[int]) -> None:
     except (GateError, OSError) as error:
         log.error("door_not_opened", worker=begin.owner, reason=str(error))
         os._exit(NOT_OPENED)
+    except Exception as error:  # noqa: BLE001 - boundary: its threads would keep it from ending
+        log.error("door_failed", worker=begin.owner, exception_type=type(error).__name__)
+        os._exit(FAILED)
 
 
 def main() -> None:
