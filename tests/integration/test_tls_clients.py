@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.integration.test_receive_dcmtk import EXPLICIT, JPEG, assert_kept, run, write_object
+from tests.integration.test_receive_tls import client
 from tests.service.receive.door import eventually, open_door
 from tests.service.receive.keys import Authority, Pair, lock
 
@@ -167,13 +168,16 @@ async def test_orthanc_sends_through_the_locked_door(
 
 @pytest.mark.slow  # a whole gate starts, and stops
 async def test_a_locked_gate_from_the_command_line(authority: Authority, tmp_path: Path) -> None:
-    """It serves, is sent to by `sonogate send --tls`, examined, and given a new key by SIGHUP."""
+    """It serves, is sent to by `sonogate send --tls`, examined, and given new keys by SIGHUP."""
     door, cart = authority.door(), authority.vouch("cart")
+    page = authority.vouch("page", "127.0.0.1")
     config = tmp_path / "gate.toml"
     config.write_text(
         f'data_dir = "{tmp_path / "data"}"\n[listener]\nport = 0\ntls_certificate = '
         f'"{door.certificate}"\ntls_key = "{door.key}"\ntls_client_ca = "{authority.file}"\n'
-        "[http]\nport = 0\n[scoring]\nworkers = 1\n[spool]\nmin_free_bytes = 1000000\n",
+        f'[http]\nport = 0\ntls_certificate = "{page.certificate}"\ntls_key = "{page.key}"\n'
+        f'tls_client_ca = "{authority.file}"\n'
+        "[scoring]\nworkers = 1\n[spool]\nmin_free_bytes = 1000000\n",
         "utf-8",
     )
     path = write_object(tmp_path, EXPLICIT)
@@ -183,6 +187,9 @@ async def test_a_locked_gate_from_the_command_line(authority: Authority, tmp_pat
     )
     assert process.stderr
     said: list[str] = []
+
+    def n_lines(event: str) -> int:
+        return sum(event in line for line in said)
 
     async def listen(stderr: asyncio.StreamReader) -> None:
         async for line in stderr:
@@ -203,15 +210,22 @@ async def test_a_locked_gate_from_the_command_line(authority: Authority, tmp_pat
         assert code == 1
         assert "it may want another --cert and --key" in without
 
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
-            assert "holds until" in (await http.get("/health/ready")).text
-            door.key.write_text("broken")
+        async with httpx.AsyncClient(
+            base_url=url, trust_env=False, verify=client(authority, cart)
+        ) as http:
+            checks = (await http.get("/health/ready")).json()["checks"]
+            for each in ("tls", "http_tls"):
+                assert "holds until" in checks[each]["detail"]
+            for broken in (door, page):
+                broken.key.write_text("broken")
             process.send_signal(signal.SIGHUP)
-            await eventually(lambda: any("certificates_not_reloaded" in line for line in said))
-            tls_check = (await http.get("/health/ready")).json()["checks"]["tls"]
-            assert not tls_check["ok"]
-            authority.door()  # without a signal: the files are looked at
-            await eventually(lambda: any("certificates_reloaded" in line for line in said), 10)
+            await eventually(lambda: n_lines("certificates_not_reloaded") == 2)
+            checks = (await http.get("/health/ready")).json()["checks"]
+            assert not any(checks[each]["ok"] for each in ("tls", "http_tls"))
+            # without a signal: the files are looked at
+            authority.door(), authority.vouch("page", "127.0.0.1")
+            await eventually(lambda: n_lines("certificates_reloaded") == 2, 10)
+            assert (await http.get("/health/ready")).json()["checks"]["http_tls"]["ok"]
             assert 0 == (await run(*send, *tls, *shown))[0]
     finally:
         process.terminate()

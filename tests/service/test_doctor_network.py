@@ -134,6 +134,7 @@ def test_every_certificate_of_the_settings_is_looked_at(tmp_path: Path) -> None:
 
     assert {
         "certificate's names": Level.OK,
+        "HTTP TLS": Level.OK,
         "HTTP certificate": Level.FAIL,
         "MPPS server ris, our certificate": Level.WARN,
         "MPPS server ris, its authority": Level.OK,

@@ -57,7 +57,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(background(gate.results.run()))
         await stack.enter_async_context(background(gate.networking.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
-        serving = serving_http(make_api_ports(gate), settings.http)
+        serving = serving_http(make_api_ports(gate), settings.http, gate.http_certificates)
         gate.http_port = await stack.enter_async_context(serving)
         await start_listener(gate)
         stack.push_async_callback(gate.listener.stop)

@@ -69,7 +69,7 @@ async def _serve(settings: Settings) -> None:
     listener, scoring = settings.listener, settings.scoring
     typer.echo(f"loading {scoring.model} into {scoring.workers} worker processes", err=True)
     async with running_gate(settings) as gate:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gate.listener.reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, gate.reload_certificates)
         typer.echo(
             f"ready: DICOM {listener.ae_title}@{listener.host}:{gate.dicom_port}   page {gate.url}",
             err=True,

@@ -22,6 +22,7 @@ from sonogate.observe.health import Check, Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.outgoing import make_audit_sender, make_forwarder
 from sonogate.pipeline import Pipeline
+from sonogate.receive.certificates import Certificates
 from sonogate.receive.doors.desk import House
 from sonogate.receive.doors.keeper import Doors
 from sonogate.receive.intake import Intake
@@ -80,6 +81,7 @@ class Gate:
             self.registrar.caught_up,
         )
         self.listener = make_listener(self)
+        self.http_certificates = Certificates(settings.http, "http", "clients")
         self.studies = Studies(
             self.database, self.targets, settings.track, self.registrar.caught_up
         )
@@ -163,12 +165,23 @@ class Gate:
             )
         return kept.object_id, verdict or await self.studies.verdict_of_object(kept.object_id)
 
+    async def look_at_certificates(self) -> None:
+        """Take both doors' certificates anew where their files changed."""
+        await self.listener.certificates.look()
+        await self.http_certificates.look()
+
+    def reload_certificates(self) -> None:
+        """Take both doors' certificates anew at once."""
+        self.listener.reload()
+        self.http_certificates.reload()
+
     async def readiness(self) -> Readiness:
         """Say whether objects can be kept and judged now."""
         free = self.spool.free_bytes()
         enough = free > self.settings.spool.min_free_bytes
         greeting = self.pool.greeting
-        locked = {"tls": self.listener.certificates.check()} if self.listener.is_locked else {}
+        doors = {"tls": self.listener.certificates, "http_tls": self.http_certificates}
+        locked = {name: door.check() for name, door in doors.items() if door.context is not None}
         return Readiness.of(
             **locked,
             listener=self.listener.check(),
@@ -216,7 +229,7 @@ def make_housekeeping(gate: Gate) -> Housekeeping:
         targets=gate.targets,
         metrics=gate.metrics,
         on_change=gate.tell,
-        look_at_certificates=gate.listener.certificates.look,
+        look_at_certificates=gate.look_at_certificates,
         on_clock_step=gate.clock_stepped,
     )
 

@@ -22,7 +22,7 @@ KEEP_COMMITMENTS = timedelta(days=30)
 """What was answered is remembered so long: a sender may ask again under the same UID."""
 PRUNED_AT_ONCE = 500
 CERTIFICATE_SECONDS = 5.0
-"""How often the listener's certificate files are looked at."""
+"""How often the doors' certificate files are looked at."""
 
 log = get_logger()
 

@@ -4,13 +4,15 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import cast
 
 import uvicorn
 
 from sonogate.api.app import make_app
-from sonogate.api.connections import BoundedProtocol
 from sonogate.api.dependencies import ApiPorts
+from sonogate.api.doorway import protocols
 from sonogate.errors import GateError
+from sonogate.receive.certificates import Certificates
 from sonogate.settings import HttpSettings
 
 STOP_SECONDS = 5.0
@@ -27,22 +29,29 @@ class EmbeddedServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving_http(ports: ApiPorts, http: HttpSettings) -> AsyncIterator[int]:
+async def serving_http(
+    ports: ApiPorts, http: HttpSettings, certificates: Certificates | None = None
+) -> AsyncIterator[int]:
     """Serve the API for the time of the block; yields the port.
+
+    Args:
+        ports: What the routes may ask for.
+        http: The door's settings.
+        certificates: In force now, for each new connection; None: read once.
 
     Raises:
         GateError: the port is taken.
+        SettingFileError: A certificate is not what it must be.
     """
+    certificates = certificates or Certificates(http, "http", "clients")
     listening = listen(http)
     config = uvicorn.Config(
         make_app(ports, http),
-        http=BoundedProtocol,
+        http=cast(type[asyncio.Protocol], protocols(certificates, ports)),
         log_config=None,
         access_log=False,
         lifespan="off",
         server_header=False,
-        ssl_certfile=http.tls_certificate,
-        ssl_keyfile=http.tls_key,
         timeout_graceful_shutdown=int(STOP_SECONDS),
     )
     server = EmbeddedServer(config)

@@ -11,8 +11,9 @@ from sonogate.demo.tls import self_trusting_context
 from sonogate.doctor.check import Check, fail, ok, warn
 from sonogate.errors import SettingFileError
 from sonogate.receive.certificate import expires_at, next_update
+from sonogate.receive.tls import make_context
 from sonogate.receive.tls_files import hardened, load_pair
-from sonogate.settings import LOOPBACK_HOSTS, Settings
+from sonogate.settings import LOOPBACK_HOSTS, HttpSettings, Settings
 
 SOON = timedelta(days=30)
 MAX_NAMES = 5
@@ -21,17 +22,14 @@ MAX_NAMES = 5
 
 def checks(settings: Settings) -> Iterator[Check]:
     """Look at the names of both doors' certificates, and at the end of all others."""
-    listener, http = settings.listener, settings.http
+    listener = settings.listener
     if listener.tls_certificate and listener.tls_key and not _is_over(listener.tls_certificate):
         pair = (listener.tls_certificate, listener.tls_key)
         yield _named("certificate's names", "the listener's", pair, (listener.host,))
     if listener.tls_client_crl is not None:
-        yield _list_timed(listener.tls_client_crl)
-    if http.tls_certificate and http.tls_key:
-        pair = (http.tls_certificate, http.tls_key)
-        yield _timed("HTTP certificate", http.tls_certificate, "http.tls_certificate")
-        if not _is_over(http.tls_certificate):
-            yield _named("HTTP certificate's names", "it", pair, (http.host, *http.allowed_hosts))
+        key = "listener.tls_client_crl"
+        yield _list_timed("revocation list", listener.tls_client_crl, key, "senders")
+    yield from _of_http(settings.http)
     for destination in settings.forward.destinations:
         key = f"forward.destinations.{destination.name}"
         yield from _of_client(f"destination {destination.name}", key, destination)
@@ -42,6 +40,19 @@ def checks(settings: Settings) -> Iterator[Check]:
         yield from _of_client(
             f"MPPS server {server.name}", f"mpps.forward_to.{server.name}", server
         )
+
+
+def _of_http(http: HttpSettings) -> Iterator[Check]:
+    """Look at the HTTP door's own certificate, and at its clients' revocation lists."""
+    if http.tls_certificate and http.tls_key:
+        pair = (http.tls_certificate, http.tls_key)
+        yield _http_lock(http)
+        yield _timed("HTTP certificate", http.tls_certificate, "http.tls_certificate")
+        if not _is_over(http.tls_certificate):
+            yield _named("HTTP certificate's names", "it", pair, (http.host, *http.allowed_hosts))
+    if http.tls_client_crl is not None:
+        key = "http.tls_client_crl"
+        yield _list_timed("HTTP revocation list", http.tls_client_crl, key, "clients")
 
 
 def _of_client(whom: str, key: str, peer: Any) -> Iterator[Check]:
@@ -60,8 +71,16 @@ def _timed(name: str, certificate: Path, key: str) -> Check:
     return end_check(name, key, until, datetime.now(UTC))
 
 
-def _list_timed(lists: Path) -> Check:
-    name, key = "revocation list", "listener.tls_client_crl"
+def _http_lock(http: HttpSettings) -> Check:
+    try:
+        make_context(http, "http")
+    except SettingFileError as error:
+        return fail("HTTP TLS", str(error), "the gate does not start until this is right")
+    asks = "asks" if http.tls_client_ca else "does not ask"
+    return ok("HTTP TLS", f"the door is locked, and {asks} clients for a certificate")
+
+
+def _list_timed(name: str, lists: Path, key: str, peers: str) -> Check:
     try:
         until = next_update(lists)
     except (OSError, ValueError):
@@ -70,7 +89,7 @@ def _list_timed(lists: Path) -> Check:
         return ok(name, f"the oldest is good until {until:%Y-%m-%d %H:%M} UTC")
     return fail(
         name,
-        f"out of date since {until:%Y-%m-%d %H:%M} UTC: its authority's senders are refused",
+        f"out of date since {until:%Y-%m-%d %H:%M} UTC: its authority's {peers} are refused",
         f"fetch it anew into {key}, well before it ends; no restart is needed",
     )
 

@@ -1,6 +1,7 @@
 """Are the two doors free, or is it our own gate that stands in them? Does it answer a cart?"""
 
 import asyncio
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,10 +53,9 @@ def ae_title_check(settings: Settings) -> Check:
 
 
 def _peer(settings: Settings, port: int | None = None) -> Peer:
-    host = settings.listener.host
     listener = settings.listener
     return Peer(
-        host="127.0.0.1" if host in ("0.0.0.0", "::") else host,  # noqa: S104 - reads, binds nothing
+        host=_here(listener.host),
         port=settings.listener.port if port is None else port,
         called_ae=settings.listener.ae_title,
         answer_seconds=DICOM_SECONDS,
@@ -146,9 +146,10 @@ def senders(settings: Settings) -> Iterator[Check]:
         return
     answer = _get(settings, "/v1/senders")
     if answer is None or not answer.is_success:
-        yield warn(
-            "senders", "the gate did not say how carts send", "set http.token for this check"
-        )
+        remedy = "set http.token for this check"
+        if settings.http.tls_client_ca:
+            remedy = "ask /v1/senders with a client certificate"
+        yield warn("senders", "the gate did not say how carts send", remedy)
         return
     advised = [one for one in answer.json() if one.get("advice")]
     for sender in advised:
@@ -164,8 +165,26 @@ def _late(sender: dict[str, Any]) -> str:
 
 
 def _answers(settings: Settings) -> bool:
+    if settings.http.tls_client_ca:
+        return _shows_our_certificate(settings)
     answer = _get(settings, "/health/live")
     return answer is not None and answer.is_success
+
+
+def _shows_our_certificate(settings: Settings) -> bool:
+    """Whether our own gate holds the HTTP port, as far as one without a client certificate sees."""
+    http = settings.http
+    if http.port == 0 or http.tls_certificate is None:
+        return False
+    try:
+        context = self_trusting_context(http.tls_certificate)
+        with (
+            socket.create_connection((_here(http.host), http.port), HTTP_SECONDS) as wire,
+            context.wrap_socket(wire),
+        ):
+            return True
+    except OSError:
+        return False
 
 
 def _get(settings: Settings, path: str) -> httpx.Response | None:
@@ -173,7 +192,7 @@ def _get(settings: Settings, path: str) -> httpx.Response | None:
     if http.port == 0:
         return None
     scheme = "https" if http.tls_certificate else "http"
-    host = "127.0.0.1" if http.host in ("0.0.0.0", "::") else http.host  # noqa: S104 - reads only
+    host = _here(http.host)
     headers = {"Authorization": f"Bearer {http.token.get_secret_value()}"} if http.token else {}
     try:
         # Our own certificate names the gate's public host, not the loopback asked here.
@@ -186,3 +205,8 @@ def _get(settings: Settings, path: str) -> httpx.Response | None:
         )
     except httpx.HTTPError:
         return None
+
+
+def _here(host: str) -> str:
+    """Return where this machine reaches itself."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - reads only

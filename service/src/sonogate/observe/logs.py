@@ -48,6 +48,7 @@ ALLOWED_FIELDS = frozenset(
         "stage",
         "exception_type",
         "destination",
+        "door",
         "origin",
         "frames",
     }

@@ -69,6 +69,7 @@ class Metrics:
             self.associations_ended: (("released", "aborted", "rejected", "timed_out", "lost"),),
             self.associations_refused: (REFUSAL_RULES,),
             self.tls_refused: (TLS_REFUSALS,),
+            self.http_tls_refused: (TLS_REFUSALS,),
             self.unscorable: (
                 (
                     "undecodable",
@@ -123,7 +124,14 @@ class Metrics:
         )
         self.tls_refused = Counter(
             "sonogate_tls_refused",
-            f"TLS handshakes that came to nothing, by reason ({', '.join(TLS_REFUSALS)}).",
+            "TLS handshakes at the DICOM door that came to nothing, by reason "
+            f"({', '.join(TLS_REFUSALS)}).",
+            ["reason"],
+            registry=registry,
+        )
+        self.http_tls_refused = Counter(
+            "sonogate_http_tls_refused",
+            "The same at the HTTP door.",
             ["reason"],
             registry=registry,
         )

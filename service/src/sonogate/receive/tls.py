@@ -12,14 +12,21 @@ from sonogate.receive.tls_files import hardened, load_authorities, load_crl, loa
 from sonogate.settings import (
     AuditRepositorySettings,
     DestinationSettings,
+    HttpSettings,
     ListenerSettings,
     MppsServerSettings,
     Settings,
 )
 
 
-def make_context(settings: ListenerSettings) -> ssl.SSLContext | None:
-    """Read the certificate, its key, the senders' authorities and their lists; None without TLS.
+def make_context(
+    settings: ListenerSettings | HttpSettings, door: str = "listener"
+) -> ssl.SSLContext | None:
+    """Read the certificate, its key, the peers' authorities and their lists; None without TLS.
+
+    Args:
+        settings: Of the door.
+        door: Their section, for errors.
 
     Raises:
         SettingFileError: One of the files is not what it must be.
@@ -27,12 +34,13 @@ def make_context(settings: ListenerSettings) -> ssl.SSLContext | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
     context = hardened(AlertingContext(ssl.PROTOCOL_TLS_SERVER))
-    load_pair(context, settings.tls_certificate, settings.tls_key)
+    names = (f"{door}.tls_certificate", f"{door}.tls_key")
+    load_pair(context, settings.tls_certificate, settings.tls_key, names)
     if settings.tls_client_ca is not None:
-        load_authorities(context, settings.tls_client_ca, "listener.tls_client_ca")
+        load_authorities(context, settings.tls_client_ca, f"{door}.tls_client_ca")
         context.verify_mode = ssl.CERT_REQUIRED
     if settings.tls_client_crl is not None:
-        load_crl(context, settings.tls_client_crl, "listener.tls_client_crl")
+        load_crl(context, settings.tls_client_crl, f"{door}.tls_client_crl")
     return context
 
 
@@ -70,6 +78,7 @@ def check_files(settings: Settings) -> None:
         SettingFileError: One can't.
     """
     make_context(settings.listener)
+    make_context(settings.http, "http")
     for destination in settings.forward.destinations:
         destination_context(destination)
     for server in settings.mpps.forward_to:

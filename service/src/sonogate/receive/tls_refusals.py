@@ -15,7 +15,7 @@ class TlsRefusal(Enum):
     NO_CERTIFICATE = "no_certificate"
     CERTIFICATE_EXPIRED = "certificate_expired"  #: or not valid yet
     CERTIFICATE_NOT_TRUSTED = "certificate_not_trusted"  #: of an authority that isn't ours
-    CERTIFICATE_REVOKED = "certificate_revoked"  #: by listener.tls_client_crl
+    CERTIFICATE_REVOKED = "certificate_revoked"  #: by the door's tls_client_crl
     REVOCATION_UNKNOWN = "revocation_unknown"  #: no list of its authority, or one out of date
     REFUSED_BY_PEER = "refused_by_peer"  #: it doesn't trust our certificate
     TIMED_OUT = "timed_out"

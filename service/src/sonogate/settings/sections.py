@@ -39,7 +39,17 @@ class HttpSettings(Section):
     tls_certificate: HomePath | None = Field(default=None, examples=["/etc/sonogate/tls/chain.pem"])
     """PEM file of the server's certificate chain."""
     tls_key: HomePath | None = Field(default=None, examples=["/etc/sonogate/tls/key.pem"])
-    """PEM file of its private key."""
+    """PEM file of its private key, without passphrase."""
+    tls_client_ca: HomePath | None = Field(
+        default=None, examples=["/etc/sonogate/tls/people-ca.pem"]
+    )
+    """PEM file of the authorities that vouch for clients; with it every browser and program, health
+    checks and Prometheus too, needs a client certificate, beside the token."""
+    tls_client_crl: HomePath | None = Field(
+        default=None, examples=["/etc/sonogate/tls/people-crl.pem"]
+    )
+    """PEM file of those authorities' revocation lists. A client on one is refused; so is every
+    client whose authority has no list here, or one that is out of date. Read anew as it changes."""
     allowed_hosts: tuple[str, ...] = ()
     """Further Host header names by which the gate may be addressed, without port."""
     max_body_bytes: Bytes = 512 * MIB
@@ -60,6 +70,13 @@ class HttpSettings(Section):
             )
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key go together; set both or neither")
+        if self.tls_client_ca and not self.tls_certificate:
+            raise ValueError(
+                "tls_client_ca asks clients for certificates over TLS: set tls_certificate and "
+                "tls_key as well"
+            )
+        if self.tls_client_crl and not self.tls_client_ca:
+            raise ValueError("tls_client_crl is about clients' certificates: set tls_client_ca")
         if not self.is_loopback and not (self.tls_certificate and self.token):
             raise ValueError(
                 f"host {self.host} is reachable from other machines: "
