@@ -1,8 +1,8 @@
 """Exit 0 if the gate in this container answers that it is alive; standard library only.
 
 `GATE_HEALTH_URL` names another address; `GATE_HEALTH_CERTIFICATE`, a PEM file of a certificate and
-its key, is shown to a gate that asks for one. A self-signed certificate is taken: the gate asks itself,
-over loopback, and sends no secret.
+its key, is shown to a gate that asks for one. A self-signed certificate is taken: the gate asks
+itself, over loopback, and sends no secret.
 """
 
 import os
