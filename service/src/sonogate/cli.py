@@ -65,6 +65,7 @@ def _plan(settings: Settings) -> str:
 
 async def _serve(settings: Settings) -> None:
     from sonogate.app import running_gate
+    from sonogate.observe.ending import end_in_time
 
     listener, scoring = settings.listener, settings.scoring
     typer.echo(f"loading {scoring.model} into {scoring.workers} worker processes", err=True)
@@ -74,7 +75,10 @@ async def _serve(settings: Settings) -> None:
             f"ready: DICOM {listener.ae_title}@{listener.host}:{gate.dicom_port}   page {gate.url}",
             err=True,
         )
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            end_in_time()
 
 
 def _until_stopped(work: Coroutine[Any, Any, Any]) -> Any:

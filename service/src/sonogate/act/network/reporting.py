@@ -1,14 +1,14 @@
 """A report on storage commitment over an association of our own (PS3.4 J.3.3)."""
 
-import asyncio
 import ssl
 from collections.abc import Callable, Iterable
+from functools import partial
 from ipaddress import ip_address
 from typing import Final
 
 from pydicom.dataset import Dataset
 
-from sonogate.act.network.calling import CallError, Peer, associated, status_of
+from sonogate.act.network.calling import CallError, Peer, aside, associated, status_of
 from sonogate.domain.commitment import CommitmentReport, CommitmentRequest
 from sonogate.settings import CommitmentSettings, SenderSettings
 
@@ -59,7 +59,7 @@ class ReportCaller:
             answer_seconds=self._settings.answer_seconds,
             tls=self._tls(),
         )
-        return await asyncio.to_thread(self._send, peer, report)
+        return await aside(partial(self._send, peer, report))
 
     def _send(self, peer: Peer, report: CommitmentReport) -> int:
         with associated(peer, STORAGE_COMMITMENT, as_scp=True) as association:

@@ -20,7 +20,7 @@ from pydicom.filereader import read_dataset
 from pynetdicom.association import Association
 
 from sonogate.act.backoff import Backoff
-from sonogate.act.network.calling import CallError, Peer, associated, status_of
+from sonogate.act.network.calling import CallError, Peer, aside, associated, status_of
 from sonogate.act.rhythm import every
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
@@ -166,17 +166,20 @@ class StepForwarder:
             tls=lane.tls,
         )
         opened = associated(peer, PROCEDURE_STEP)
-        association = await asyncio.to_thread(opened.__enter__)
+        leave = partial(opened.__exit__, None, None, None)
+        association = await aside(opened.__enter__)
         try:
             for message in messages:
                 await self._database.write(partial(_begin, message_id=message.id))
-                status, error_id = await asyncio.to_thread(_send, association, message)
+                status, error_id = await aside(partial(_send, association, message))
                 fate = fate_of(status, error_id, message)
                 await self._settle(lane, message, fate, backoff)
                 if fate is not Fate.DELIVERED:
                     _note(server, message, fate, status)
-        finally:
-            await asyncio.to_thread(opened.__exit__, None, None, None)
+        except Exception:
+            await aside(leave)
+            raise
+        await aside(leave)
 
     async def _settle(
         self, lane: _Lane, message: OwedMessage, fate: Fate, backoff: Backoff
