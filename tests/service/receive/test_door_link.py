@@ -10,6 +10,7 @@ import pytest
 
 from sonogate.domain.commitment import (
     CommitmentItem,
+    CommitmentOutcome,
     CommitmentReport,
     CommitmentRequest,
     FailureReason,
@@ -17,6 +18,7 @@ from sonogate.domain.commitment import (
 from sonogate.domain.procedure import StepMessage, StepStatus
 from sonogate.receive.admission import Rule
 from sonogate.receive.doors.link import Link, LinkBrokenError
+from sonogate.receive.doors.ports import MAX_WAYS_BACK, GateCommitments
 from sonogate.receive.doors.wire import (
     LENGTH,
     MAX_MESSAGE_BYTES,
@@ -25,6 +27,7 @@ from sonogate.receive.doors.wire import (
     Admitted,
     Begin,
     CommitmentAsked,
+    CommitmentTaken,
     Counts,
     Failed,
     Knock,
@@ -143,3 +146,56 @@ async def test_answers_find_their_questions(ends: tuple[Link[Any, Any], Link[Any
     for unanswered in (last, late):
         with pytest.raises(LinkBrokenError):
             await asyncio.wait_for(unanswered, 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reported"),
+    [
+        (CommitmentOutcome.TAKEN, 0),
+        (CommitmentOutcome.REPEATED, 0),
+        (CommitmentOutcome.CONFLICT, None),
+        (CommitmentOutcome.CROWDED, None),
+    ],
+)
+async def test_a_report_comes_back_to_who_is_owed_it(
+    ends: tuple[Link[Any, Any], Link[Any, Any]], outcome: CommitmentOutcome, reported: int | None
+) -> None:
+    """Also to who asked again; a request that was turned down has no way back."""
+    gate, door = ends
+    assert reported == await _report_after(gate, door, GateCommitments(door), outcome)
+
+
+async def test_ways_back_are_bounded(ends: tuple[Link[Any, Any], Link[Any, Any]]) -> None:
+    """The newest stays, however often a cart asks."""
+    gate, door = ends
+    commitments = GateCommitments(door)
+    for _ in range(MAX_WAYS_BACK + 10):
+        await _report_after(gate, door, commitments, CommitmentOutcome.TAKEN, report=False)
+    assert MAX_WAYS_BACK == len(commitments._replies)
+    assert 0 == await _report_after(gate, door, commitments, CommitmentOutcome.TAKEN)
+
+
+async def _report_after(
+    gate: Link[Any, Any],
+    door: Link[Any, Any],
+    commitments: GateCommitments,
+    outcome: CommitmentOutcome,
+    *,
+    report: bool = True,
+) -> int | None:
+    """Ask for commitment, have the gate answer and report; return what the gate is told."""
+
+    async def reply(_report: CommitmentReport) -> int:
+        return 0
+
+    asking = asyncio.create_task(commitments.take(REQUEST, reply))
+    asked = await gate.hear()
+    gate.say(CommitmentTaken(asked.number, outcome))
+    taken = await door.hear()
+    door.answered(taken.number, answer_in(taken))
+    assert outcome is await asking
+    if not report:
+        return None
+    await commitments.report(1, asked.number, REPORT)
+    status: int | None = (await gate.hear()).status
+    return status

@@ -32,6 +32,11 @@ from sonogate.receive.quota import SenderKey
 COUNT_SECONDS: Final = 0.1
 """How long counts are gathered before the gate is told: many then cost one message."""
 
+OWED: Final = frozenset({CommitmentOutcome.TAKEN, CommitmentOutcome.REPEATED})
+"""Requests that get a report; one that was repeated gets it by its newest way back."""
+MAX_WAYS_BACK: Final = 1024
+"""Beyond it the oldest is forgotten: its report comes over an association of the gate's own."""
+
 DoorLink = Link[ToGate, ToDoor]
 
 
@@ -143,13 +148,15 @@ class GateCommitments:
         number, taken = self._link.question()
         self._replies[number] = reply
         self._link.say(CommitmentAsked(number, request))
-        is_taken = False
+        is_owed = False
         try:
             outcome: CommitmentOutcome = await taken
-            is_taken = outcome is CommitmentOutcome.TAKEN
+            is_owed = outcome in OWED
         finally:
-            if not is_taken:
+            if not is_owed:
                 self._replies.pop(number, None)
+        while len(self._replies) > MAX_WAYS_BACK:
+            del self._replies[min(self._replies)]
         return outcome
 
     async def report(self, number: int, asked: int, report: CommitmentReport) -> None:
