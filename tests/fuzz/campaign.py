@@ -10,8 +10,11 @@ the time that is left. The listener's doors and a worker's are told apart: a fin
 import argparse
 import csv
 import hashlib
+import logging
 import os
 import re
+import resource
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -26,6 +29,8 @@ TIMEOUT_SECONDS: Final = 40
 """Twice a worker's deadline: the machine may be busy."""
 LEAST_SECONDS: Final = 5.0
 """A rest shorter than this is not worth starting again for."""
+LAST_WORDS_SECONDS: Final = 2.0
+"""How long a start that is done may take to end."""
 _STATUS: Final = re.compile(r"#(\d+)\s+(\w+)\s+cov: (\d+) ft: (\d+) corp: (\d+)/")
 _DONE: Final = re.compile(r"^Done \d+ runs", re.MULTILINE)
 _NOTHING: Final = f"crash-{hashlib.sha1(b'').hexdigest()}"  # noqa: S324 - libFuzzer's own naming
@@ -115,7 +120,7 @@ class Campaign:
         child = os.fork()  # what is instrumented is so once, and each start begins afresh
         if child == 0:
             fuzz_into(log, target, options)
-        _pid, status, usage = os.wait4(child, 0)
+        status, usage = ended(child, log)
         exit_code = os.waitstatus_to_exitcode(status)
         if _DONE.search(log.read_text(errors="replace")):
             (found / _NOTHING).unlink(missing_ok=True)
@@ -143,12 +148,30 @@ class Campaign:
             )
 
 
+def ended(child: int, log: Path) -> tuple[int, resource.struct_rusage]:
+    """Wait for a start; return its status and what it used.
+
+    One that has said that it is done, and then waits for a thread of its parent's, is ended.
+    """
+    while True:
+        is_done = log.exists() and _DONE.search(log.read_text(errors="replace"))
+        time.sleep(LAST_WORDS_SECONDS)
+        pid, status, usage = os.wait4(child, os.WNOHANG)
+        if pid:
+            return status, usage
+        if is_done:
+            os.kill(child, signal.SIGKILL)
+            _pid, status, usage = os.wait4(child, 0)
+            return status, usage
+
+
 def fuzz_into(log: Path, target: Target, options: Sequence[str]) -> NoReturn:
     """Fuzz in this process, its words in a file; never returns."""
     try:
         file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(file, 1)
         os.dup2(file, 2)
+        logging.disable()  # a log of a few hundred bytes an input is hundreds of megabytes
         fuzz(target, options)
     except SystemExit as end:
         os._exit(int(end.code or 0))
