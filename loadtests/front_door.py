@@ -185,7 +185,8 @@ def report(folder: Path, rounds: int) -> str:
     """Return the page."""
     stills = [Load.make(kind, carts, folder) for kind in STILLS for carts in CARTS]
     cines = [Load.make(CINE, 4, folder)]
-    beside, archives = ("gate", "storescp", "orthanc"), ("gate", "storescp")
+    beside = ("gate", "gate, 2 processes", "storescp", "orthanc")
+    archives = ("gate", "gate, 2 processes", "storescp")
     return "\n".join(
         [
             "# The front door beside Orthanc and DCMTK\n",

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -81,13 +82,14 @@ def wait_until_ready(http_port: int) -> None:
 
 
 @contextmanager
-def gate(folder: Path, max_unjudged: int = 20_000) -> Iterator[Server]:
-    """SonoGate with two scoring workers."""
+def gate(folder: Path, max_unjudged: int = 20_000, processes: int = 1) -> Iterator[Server]:
+    """SonoGate with two scoring workers; `processes` answer the DICOM port."""
     port, http_port = free_port(), free_port()
     config = folder / "sonogate.toml"
     config.write_text(
         f'data_dir = "{folder / "data"}"\n[listener]\nport = {port}\n'
-        f"max_sender_associations = 500\nsender_associations_per_minute = 100000\n"
+        f"processes = {processes}\nmax_sender_associations = 500\n"
+        "sender_associations_per_minute = 100000\n"
         f"[http]\nport = {http_port}\n"
         f"[spool]\nmin_free_bytes = 100000000\nmax_unjudged = {max_unjudged}\n"
         '[log]\nlevel = "warning"\n',
@@ -150,6 +152,7 @@ def orthanc(folder: Path) -> Iterator[Server]:
 
 SERVERS: dict[str, Callable[[Path], AbstractContextManager[Server]]] = {
     "gate": gate,
+    "gate, 2 processes": partial(gate, processes=2),
     "bare": bare,
     "storescp": storescp,
     "orthanc": orthanc,
