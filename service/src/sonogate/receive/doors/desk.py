@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -81,6 +81,7 @@ class Desk:
         link: to the door.
         owed: objects that some door announced and the database has not taken, with whom to tell.
         tasks: requests under way, of all doors; they go on when their door ends.
+        on_full: called when an object was the last for which there was room.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Desk:
         link: GateLink,
         owed: dict[str, "Desk"],
         tasks: set[asyncio.Task[None]],
+        on_full: Callable[[], None],
     ) -> None:
         self.link = link
         self.said_room = True
@@ -97,6 +99,7 @@ class Desk:
         self._places: Counter[SenderKey] = Counter()
         self._settled: list[str] = []
         self._tasks = tasks
+        self._on_full = on_full
 
     async def serve(self) -> None:
         """Do what the door asks for until it is gone."""
@@ -166,6 +169,8 @@ class Desk:
         await self._house.registrar.announce(message.instance)
         self.said_room = self._house.has_room()
         self.link.say(Taken(message.number, self.said_room))
+        if not self.said_room:
+            self._on_full()
 
     def _admit(self, number: int, sender: SenderKey) -> None:
         def tell(rule: Rule | None) -> None:

@@ -27,7 +27,7 @@ PAUSES_SECONDS: Final = (0.1, 0.2, 1.0, 5.0)
 YOUNG_SECONDS: Final = 10.0
 """A door that lived so long is replaced as if it were the first."""
 ROOM_SECONDS: Final = 0.25
-"""How often doors are told that there is room again, or none any more."""
+"""How often doors are told that there is room again."""
 END_SECONDS: Final = STOP_SECONDS + FAREWELL_SECONDS + 4.0
 """How long doors may take to stop before they are killed."""
 GRACE_SECONDS: Final = 2.0
@@ -178,7 +178,7 @@ class Doors:
                 has_room=has_room,
             ),
         )
-        desk = Desk(self._house, process.link, self._owed, self._requests)
+        desk = Desk(self._house, process.link, self._owed, self._requests, self._tell_full)
         desk.said_room = has_room
         door = Door(owner, process, desk, asyncio.get_running_loop().time())
         self._doors[owner] = door
@@ -219,9 +219,14 @@ class Doors:
     async def _tell_room(self) -> None:
         while True:
             await asyncio.sleep(ROOM_SECONDS)
-            has_room = self._house.has_room()
-            for door in self._doors.values():
-                door.desk.tell_room(has_room=has_room)
+            self._tell_all(has_room=self._house.has_room())
+
+    def _tell_full(self) -> None:
+        self._tell_all(has_room=False)
+
+    def _tell_all(self, *, has_room: bool) -> None:
+        for door in self._doors.values():
+            door.desk.tell_room(has_room=has_room)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
