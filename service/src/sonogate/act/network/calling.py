@@ -4,12 +4,14 @@ pynetdicom's requestor: it costs a thread or two while it lasts; reports and exa
 """
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from weakref import WeakSet
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, build_role
@@ -26,6 +28,7 @@ UNCOMPRESSED: Final = (
 
 
 T = TypeVar("T")
+_ours: WeakSet[AE] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,7 @@ def associated(peer: Peer, abstract_syntax: str, *, as_scp: bool = False) -> Ite
         CallError: "unreachable", "rejected", or "not_offered" there.
     """
     ae = AE(ae_title=peer.calling_ae)
+    _ours.add(ae)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = peer.answer_seconds
     ae.connection_timeout = CONNECT_SECONDS
     roles = [build_role(abstract_syntax, scp_role=True)] if as_scp else []
@@ -75,7 +79,7 @@ def associated(peer: Peer, abstract_syntax: str, *, as_scp: bool = False) -> Ite
             raise CallError("role_not_accepted")
         yield association
     except GeneratorExit:  # the gate ends, and nobody leaves in the proper way
-        association.dul.kill_dul()
+        _cut(association.dul)
         raise
     except BaseException:
         _leave(association, peer)
@@ -111,37 +115,16 @@ def _has_answered(rejected: Sequence[object]) -> bool:
 
 
 async def aside(work: Callable[[], T]) -> T:
-    """Run what blocks in a thread that nobody waits for once this is cancelled.
+    """Run what blocks in a thread; cancelled, it cuts our associations, so that the thread ends.
 
-    A gate that ends waits for the threads of `asyncio.to_thread`, and a peer may stay silent for
-    all of its `answer_seconds`.
+    A gate that ends waits for its threads, and a peer may stay silent for all of its
+    `answer_seconds`.
 
     Raises:
         Exception: whatever the work raised.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.cancelled():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as raised:  # noqa: BLE001 - handed to the caller
-            error = raised
-        with suppress(RuntimeError):  # the loop is gone, and with it who waited
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threading.Thread(target=run, name="call", daemon=True).start()
     try:
-        return await future
+        return await asyncio.to_thread(work)
     except asyncio.CancelledError:
         hang_up()
         raise
@@ -150,8 +133,16 @@ async def aside(work: Callable[[], T]) -> T:
 def hang_up() -> None:
     """Let no association of ours outlive the gate: the process would wait for pynetdicom's threads.
 
-    Only an association that is established can be aborted; one that waits to be can't be had.
+    One that waits to be accepted can't be aborted, and nobody has it yet: its thread is looked for.
     """
     for thread in threading.enumerate():
-        if isinstance(thread, DULServiceProvider):
-            thread.kill_dul()
+        if isinstance(thread, DULServiceProvider) and thread.assoc.ae in _ours:
+            _cut(thread)
+
+
+def _cut(provider: DULServiceProvider) -> None:
+    """Cut a connection; its thread ends by it as if the peer had."""
+    try:
+        provider.socket.socket.shutdown(socket.SHUT_RDWR)
+    except (OSError, AttributeError):  # not connected yet
+        provider.kill_dul()
