@@ -142,7 +142,18 @@ def hang_up() -> None:
 
 def _cut(provider: DULServiceProvider) -> None:
     """Cut a connection; its thread ends by it as if the peer had."""
+    connection = provider.socket.socket if provider.socket else None
     try:
-        provider.socket.socket.shutdown(socket.SHUT_RDWR)
-    except (OSError, AttributeError):  # not connected yet
+        if connection is None:
+            raise OSError
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:  # not connected yet
         provider.kill_dul()
+        return
+    threading.Thread(target=_close, args=(provider, connection), name="cut", daemon=True).start()
+
+
+def _close(provider: DULServiceProvider, connection: socket.socket) -> None:
+    """Close what pynetdicom does not, once it is shut down already."""
+    provider.join()
+    connection.close()
