@@ -80,7 +80,7 @@ doctor: $(VENV)/.run ## say in plain words what is wrong with this machine
 bench: $(VENV)/.test ## measure latency, rate and idle cost beside their baselines (about ten minutes)
 	@$(BIN)/python -m loadtests.bench $(BENCH)
 
-front-door: $(VENV)/.test ## measure rates, cines and idle associations beside Orthanc and DCMTK (about twenty minutes)
+front-door: $(VENV)/.test ## measure rates, cines and idle associations beside Orthanc and DCMTK (about four minutes)
 	@$(BIN)/python -m loadtests.front_door $(FRONT_DOOR)
 
 soak: $(VENV)/.test ## push 20 objects/s for an hour; memory must stay flat, answers quick

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from sonogate.receive.spool.folder import FREE_ROOM_SECONDS
 from sonogate.testing import make_instance
 from tests.acceptance.serving import Served
 from tests.faults.aborts import Breaker
@@ -161,7 +162,7 @@ def test_a_failing_disk_is_told_and_survived(site: Site, name: str) -> None:
         failing(site.faults, fault.match, **fault.how),
         sending(cart, site.exam, n_at_once=8) as sent,
     ):
-        time.sleep(HOLD_SECONDS)
+        time.sleep(HOLD_SECONDS if fault.is_ready else max(HOLD_SECONDS, FREE_ROOM_SECONDS + 0.2))
         started = time.monotonic()
         live, _ = get(site.served.url("/health/live"))
         ready, _ = get(site.served.url("/health/ready"))

@@ -13,7 +13,6 @@ from sonoquality.metrics import experts_file
 from sonoquality.session import open_session
 from sonoquality.zoo import CARD_FILE, MODEL_FILE, SHIPPED, default_zoo
 from tests.conftest import need_extra
-from tests.models.export.test_encoder import OURS, PUBLISHED, export, noise, train_folder
 from tests.models.phantoms import SCANS, tissue
 from tests.models.training.test_fit import collection
 
@@ -27,6 +26,13 @@ from sonoquality.networks.identity import sha256_of  # noqa: E402
 from sonoquality.networks.profiles import SONOVIT, EncoderProfile  # noqa: E402
 from sonoquality.networks.ulpips import Ulpips  # noqa: E402
 from sonoquality.networks.vit import VisionTransformer  # noqa: E402
+from tests.models.export.test_encoder import (  # noqa: E402
+    OURS,
+    PUBLISHED,
+    export,
+    noise,
+    train_folder,
+)
 
 ENTRY = default_zoo() / SHIPPED
 HALF_STEP = 2.0**-11  #: the largest relative error of a rounding to fp16
