@@ -1,8 +1,10 @@
 """Kill doors and their gate while carts push: nothing acknowledged is lost, no process is left."""
 
+import json
 import os
 import signal
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -58,10 +60,19 @@ def test_killed_doors_and_gates_lose_nothing(tmp_path: Path) -> None:
 
 
 def wait_for_doors(served: Served) -> None:
-    """Wait until both doors run."""
+    """Wait until both doors answer: a gate one of whose doors dies before does not start."""
     deadline = time.monotonic() + 60
-    while len(served.door_ids()) < 2 and time.monotonic() < deadline:
+    while "2 of 2" not in said_of_doors(served) and time.monotonic() < deadline:
         time.sleep(0.05)
+
+
+def said_of_doors(served: Served) -> str:
+    """Return what /health/ready says of the DICOM port; "" if nothing yet."""
+    try:
+        with urllib.request.urlopen(served.url("/health/ready"), timeout=2) as answer:  # noqa: S310
+            return str(json.load(answer)["checks"]["listener"]["detail"])
+    except OSError:
+        return ""
 
 
 def left_of(process_ids: list[int]) -> list[int]:
