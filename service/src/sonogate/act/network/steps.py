@@ -176,7 +176,7 @@ class StepForwarder:
                 await self._settle(lane, message, fate, backoff)
                 if fate is not Fate.DELIVERED:
                     _note(server, message, fate, status)
-        except Exception:
+        except Exception:  # a gate that ends is cancelled, and waits for no farewell
             await aside(leave)
             raise
         await aside(leave)
