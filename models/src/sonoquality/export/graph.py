@@ -16,22 +16,27 @@ Shape = Sequence[int | str]
 
 
 class Graph:
-    """A growing list of nodes; every method returns the name of what it computes."""
+    """A growing list of nodes; every method returns the name of what it computes.
 
-    def __init__(self) -> None:
+    Args:
+        prefix: begins the names that are made up, so that nodes can join another graph.
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
     def constant(self, value: object, dtype: type = np.float32) -> str:
         """Add a tensor of fixed numbers."""
-        name = f"c{len(self.constants)}"
+        name = f"{self._prefix}c{len(self.constants)}"
         array: NDArray[Any] = np.ascontiguousarray(np.asarray(value, dtype=dtype))
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
     def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         """Add one node with one output."""
-        name = output or f"t{len(self.nodes)}"
+        name = output or f"{self._prefix}t{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 

@@ -27,12 +27,12 @@ class Segmenter(nn.Module):
         )
         befores = (first, *widths[:-1])
         self.down = nn.ModuleList(
-            nn.Sequential(*_layer(before, width), *_layer(width, width))
+            nn.Sequential(*layer(before, width), *layer(width, width))
             for before, width in zip(befores, widths, strict=True)
         )
         rising = widths[::-1]
         self.up = nn.ModuleList(
-            nn.Sequential(*_layer(below + beside, beside), *_layer(beside, beside))
+            nn.Sequential(*layer(below + beside, beside), *layer(beside, beside))
             for below, beside in pairwise(rising)
         )
         self.head = nn.Conv2d(first, 1, 1)
@@ -57,6 +57,7 @@ def dice(outlined: Tensor, truth: Tensor) -> Tensor:
     return torch.where(sizes > 0, 2.0 * common / sizes.clamp_min(1), 1.0)
 
 
-def _layer(before: int, after: int) -> tuple[nn.Module, ...]:
+def layer(before: int, after: int) -> tuple[nn.Module, ...]:
+    """Return a convolution with its norm and bend."""
     convolved = nn.Conv2d(before, after, 3, padding=1, bias=False)
     return convolved, nn.BatchNorm2d(after), nn.ReLU(inplace=True)

@@ -1,0 +1,36 @@
+"""The configuration of the diagnosticians' training, read from TOML."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class DiagnosticianConfig(BaseModel):
+    """How every small diagnostician learns; one network a task and fold."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 2026
+    n_steps: Count = 600
+    n_outlined: Count = 8
+    """Pictures in a step of who outlines or measures."""
+    n_named: Count = 16
+    """Pictures in a step of who names something."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    checkpoint_steps: Count = 200
+    n_threads: Count = 1
+
+
+def read_config(path: Path) -> DiagnosticianConfig:
+    """Read a configuration.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is not TOML, or a key or value is not one of ours.
+    """
+    return DiagnosticianConfig.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))

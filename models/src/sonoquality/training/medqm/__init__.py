@@ -1,0 +1,1 @@
+"""MedQM-I learns here: what the encoder says of spoiled images in, MedQM-D's labels out."""
