@@ -17,6 +17,7 @@ from sonoquality.cli import (
     evaluating,
     exporting,
     fitting,
+    labelling,
     measuring,
     scoring,
     training,
@@ -37,6 +38,7 @@ COMMANDS = (
 GROUPS = (
     ("evaluate", evaluating.app),
     ("export", exporting.app),
+    ("medqm", labelling.app),
     ("train", training.app),
     ("try", trying.app),
 )

@@ -34,10 +34,18 @@ class Graph:
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
-    def add(self, operator: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        """Add one node with one output."""
+    def add(
+        self,
+        operator: str,
+        *inputs: str,
+        output: str | None = None,
+        others: Sequence[str] = (),
+        **attributes: Any,
+    ) -> str:
+        """Add one node; of several outputs the first is returned, the `others` named."""
         name = output or f"{self._prefix}t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        node = helper.make_node(operator, list(inputs), [name, *others], **attributes)
+        self.nodes.append(node)
         return name
 
     def sum(self, x: str, *axes: int, keep: bool = True) -> str:

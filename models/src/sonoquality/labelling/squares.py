@@ -22,7 +22,7 @@ def largest_square(mask: Mask) -> Corner:
     rows, columns = mask.shape[0] // REDUCED, mask.shape[1] // REDUCED
     cut = mask[: rows * REDUCED, : columns * REDUCED]
     cells = cut.reshape(rows, REDUCED, columns, REDUCED)
-    inside = np.pad(cells.mean(axis=(1, 3)) > 0.98, 1)
+    inside = np.pad(cells.all(axis=(1, 3)), 1)
     sides = np.zeros((rows + 2, columns + 2), np.intp)
     for row in range(1, rows + 1):
         for column in range(1, columns + 1):

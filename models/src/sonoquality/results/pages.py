@@ -15,6 +15,7 @@ from sonoquality.results import (
     dice_link,
     encoder_speed,
     matched_pairs,
+    medqm,
     nrq_ablations,
     nrq_alarms,
     nrq_choice,
@@ -74,6 +75,19 @@ Every number below is read from a CSV in `csv/`, by
             encoder_speed.section,
         ),
         pictures={nrq_steady.PICTURE: nrq_steady.plot},
+    ),
+    "medqm.md": Page(
+        head="""# MedQM: how well an image will serve
+
+Every number below is read from a CSV in `csv/`, by
+
+    sonoquality evaluate pages --out docs/results""",
+        sections=(
+            medqm.label_section,
+            medqm.harm_section,
+            medqm.network_section,
+            medqm.variant_section,
+        ),
     ),
     "ulpips.md": Page(
         head="""# uLPIPS: how far two pictures lie apart

@@ -1,0 +1,109 @@
+"""Commands of MedQM: labels from diagnostic loss, and the network that learns them."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from sonoquality.cli.encoders import room
+from sonoquality.cli.options import Bars, Data, Entry
+from sonoquality.results import pages
+from sonoquality.zoo import SHIPPED, default_zoo
+
+app = typer.Typer(no_args_is_help=True, help="MedQM: labels from what faults cost a diagnosis.")
+
+Run = Annotated[Path, typer.Option(help="Folder of the run; what is there already stays.")]
+Config = Annotated[Path, typer.Option(help="TOML file; see models/recipes.")]
+Table = Annotated[Path, typer.Option(help="Embedded sentences, of `sonoquality medqm priors`.")]
+Most = Annotated[int, typer.Option(min=8, help="Training images of a source.")]
+
+
+@app.command()
+def copies(data: Data, run: Run, most: Most = 120) -> None:
+    """Spoil images: ladders, mixtures, harmless changes, and speckle alone."""
+    with Progress() as progress:
+        _study(data, run, most).spoil(Bars(progress))
+
+
+@app.command()
+def diagnosticians(config: Config, data: Data, run: Run) -> None:
+    """Train the small diagnosticians, each without one fold; goes on after an interruption."""
+    recipe = room("sonoquality.labelling.config").read_config(config)
+    with Progress() as progress:
+        _study(data, run).teach(recipe, Bars(progress))
+
+
+@app.command()
+def diagnose(data: Data, run: Run, most: Most = 120) -> None:
+    """Let the small diagnosticians work on every copy."""
+    study = _study(data, run, most)
+    with Progress() as progress:
+        study.diagnose(study.small(), Bars(progress))
+
+
+@app.command()
+def labels(config: Config, table: Table, data: Data, run: Run, most: Most = 120) -> None:
+    """Join what was found to labels; writes labels.csv and labels.json into the run."""
+    with Progress() as progress:
+        study = _medqm(config, table, _study(data, run, most), None, Bars(progress))
+        print(study.write_labels(study.about()))
+
+
+@app.command()
+def train(
+    config: Config,
+    table: Table,
+    data: Data,
+    run: Run,
+    *,
+    entry: Entry = None,
+    most: Most = 120,
+    variants: Annotated[bool, typer.Option(help="Also those without a part or a kind.")] = False,
+) -> None:
+    """Extract features and train MedQM-I; goes on after an interruption."""
+    with Progress() as progress:
+        study = _medqm(config, table, _study(data, run, most), entry, Bars(progress))
+        study.extract()
+        print(study.learn("whole"))
+        if variants:
+            for name, changes in room("sonoquality.training.medqm.study").ABLATIONS.items():
+                print(study.learn(name, changes))
+            for kind in study.kinds:
+                print(study.learn(f"without {kind}", {"without": (kind,)}))
+
+
+@app.command()
+def measure(
+    config: Config,
+    table: Table,
+    data: Data,
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Folder of the results, with its folder csv.")],
+    *,
+    most: Most = 120,
+) -> None:
+    """Hold labels and network against what was asked for; writes CSVs and pages."""
+    with Progress() as progress:
+        study = _medqm(config, table, _study(data, run, most), None, Bars(progress))
+        study.measure(out / pages.CSV_FOLDER)
+    pages.write_pages(out)
+
+
+@app.command()
+def priors(out: Annotated[Path, typer.Option(help="File to write (.npz).")]) -> None:
+    """Embed the sentences of the textual priors."""
+    room("sonoquality.training.medqm.priors").write(out)
+    print(out)
+
+
+def _study(data: Path, run: Path, most: int = 120) -> Any:
+    return room("sonoquality.labelling.study").Study(data=data, run=run, most=most)
+
+
+def _medqm(config: Path, table: Path, study: Any, entry: Path | None, bars: Bars) -> Any:
+    recipe = import_module("sonoquality.training.medqm.config").read_config(config)
+    whole = entry or default_zoo() / SHIPPED
+    kind = room("sonoquality.training.medqm.study").MedqmStudy
+    return kind(study, whole, table, recipe, bars)

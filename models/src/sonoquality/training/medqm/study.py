@@ -1,0 +1,166 @@
+"""The whole of MedQM on one run folder: features, the network and its variants, what they show."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sonoquality.labelling import label_file
+from sonoquality.labelling.diagnosing import Diagnosed
+from sonoquality.labelling.excess import Scale
+from sonoquality.labelling.folds import HELD_BACK
+from sonoquality.labelling.frame import FrameCheck
+from sonoquality.labelling.study import Study, scales
+from sonoquality.networks.medqm import Medqm
+from sonoquality.results import medqm_rows, rows
+from sonoquality.results.medqm_rows import VariantRow
+from sonoquality.training.medqm import data, features, loop, measure, priors
+from sonoquality.training.medqm.config import MedqmConfig
+from sonoquality.training.medqm.examples import Example
+
+WHOLE = "whole"
+ABLATIONS: Mapping[str, Mapping[str, bool]] = {
+    "without priors": {"priors": False},
+    "without queries": {"queries": False},
+    "without experts": {"experts": False},
+}
+MEASURES = ("mean-gradient-2", "tenengrad", "niqe", "dct-manifold", "entropy", "spread", "chance")
+Progress = Callable[[str, int, int], None]
+Pairs = Sequence[tuple[Diagnosed, Example]]
+
+
+@dataclass(frozen=True)
+class MedqmStudy:
+    """A run of MedQM-I on the labels of a run of MedQM-D, in the same folder.
+
+    Args:
+        labelled: the run of MedQM-D.
+        entry: zoo entry whose encoder is looked through.
+        table: of the textual priors.
+        config: how MedQM-I learns.
+        tell: shows progress.
+    """
+
+    labelled: Study
+    entry: Path
+    table: Path
+    config: MedqmConfig
+    tell: Progress
+
+    @cached_property
+    def sentences(self) -> Tensor:
+        """The embedded priors (row, 384)."""
+        return torch.from_numpy(priors.read(self.table))
+
+    @cached_property
+    def found(self) -> list[Diagnosed]:
+        """All judged images."""
+        return self.labelled.diagnosed()
+
+    @cached_property
+    def checks(self) -> list[FrameCheck]:
+        """Who reads the frame."""
+        return self.labelled.frame_checks(self.tell)
+
+    @cached_property
+    def all_scales(self) -> dict[str, Scale]:
+        """The scales of all who judged."""
+        return scales(self.found)
+
+    @cached_property
+    def why_not(self) -> dict[str, str]:
+        """Whose word does not count, and why."""
+        frames = {each.name: "it reads the frame" for each in self.checks if each.reads_the_frame}
+        apart = {
+            name: "speckle costs it no more than a harmless change"
+            for name, scale in self.all_scales.items()
+            if not scale.usable
+        }
+        return {**apart, **frames}
+
+    @cached_property
+    def used(self) -> dict[str, Scale]:
+        """The scales of those whose word counts."""
+        return {k: v for k, v in self.all_scales.items() if k not in self.why_not}
+
+    def extract(self) -> None:
+        """Write what the encoder says of every copy."""
+        study = self.labelled
+        features.extract(study.cases(), study.pictures, self.entry, study.features, self.tell)
+
+    def write_labels(self, about: Mapping[str, object]) -> Path:
+        """Write the label file into the run."""
+        return label_file.write(self.labelled.run, self.found, self.used, self.why_not, about)
+
+    def learn(self, name: str, changes: Mapping[str, object] | None = None) -> Path:
+        """Train a variant, `RUN/medqm/<name>`."""
+        config = self.config.model_copy(update=dict(changes or {}))
+        train = [ex for each, ex in self._pairs(config.without) if each.case.fold != HELD_BACK]
+        out = self.labelled.run / "medqm" / name.replace(" ", "-")
+        return loop.train(config, train, self.sentences, out, self.tell)
+
+    def measure(self, out: Path) -> None:
+        """Write every CSV of the study into a folder; what is not trained is left out."""
+        kept = self.validation
+        rows.write(
+            out / medqm_rows.DIAGNOSTICIANS,
+            measure.diagnosticians(self.all_scales, self.checks, self.why_not),
+        )
+        rows.write(out / medqm_rows.AGREEMENT, list(measure.agreements(self.found, self.used)))
+        rows.write(out / medqm_rows.HARM, measure.harm(self.found, self.used))
+        network = self._network(WHOLE)
+        copies = measure.copies(self.labelled, kept, network, MEASURES, self.tell)
+        rows.write(out / medqm_rows.COPIES, list(copies))
+        rows.write(out / medqm_rows.VARIANTS, list(self._variants(kept)))
+
+    @cached_property
+    def validation(self) -> Pairs:
+        """The validation images with their labels."""
+        return [pair for pair in self._pairs(()) if pair[0].case.fold == HELD_BACK]
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of diagnosticians whose word counts."""
+        return sorted({scale.kind for scale in self.used.values()})
+
+    def _variants(self, kept: Pairs) -> Iterator[VariantRow]:
+        labelled = [pair for pair in kept if pair[1].labels is not None]
+        groups = [each.case.row.group for each, _ in labelled]
+        whole = measure.predicted(self._network(WHOLE), labelled)
+        targets = measure.label_targets(labelled)
+        for name in ABLATIONS:
+            yield measure.variant(
+                name,
+                "label",
+                groups,
+                scores=measure.predicted(self._network(name), labelled),
+                rivals=whole,
+                targets=targets,
+            )
+        for kind in self.kinds:
+            judged = measure.kind_targets(labelled, self.used, kind)
+            own = [i for i, target in enumerate(judged) if (target == target).any()]
+            network = self._network(f"without {kind}")
+            yield measure.variant(
+                f"without {kind}",
+                kind,
+                [groups[i] for i in own],
+                scores=measure.predicted(network, [labelled[i] for i in own]),
+                rivals=[labelled[i][1].features.nrq for i in own],
+                targets=[judged[i] for i in own],
+            )
+
+    def _network(self, name: str) -> Medqm:
+        return loop.load(self.labelled.run / "medqm" / name.replace(" ", "-"), self.sentences)
+
+    def _pairs(self, without: Sequence[str]) -> Pairs:
+        made = data.examples(self.found, self.used, self.labelled.features, without)
+        return list(zip(self.found, made, strict=True))
+
+    def about(self) -> dict[str, object]:
+        """Return what the labels were made of, for their file."""
+        study = asdict(self.labelled)
+        return {"images_a_source": study["most"], "ladders": study["n_ladders"]}
