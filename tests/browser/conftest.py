@@ -23,18 +23,23 @@ import uvicorn
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from sonogate.act.results.published import PublishedResults
+from sonogate.act.results.rejecting import rejected
+from sonogate.act.results.shelf import Shelf
 from sonogate.api.app import make_app
 from sonogate.api.dependencies import ApiPorts
-from sonogate.domain.identity import AETitle, SOPInstanceUID, StudyUID, new_object_id
+from sonogate.domain.identity import AETitle, SeriesUID, SOPInstanceUID, StudyUID, new_object_id
 from sonogate.domain.instance import Header, MediaType, Provenance, ReceivedInstance, Transport
 from sonogate.domain.job import Examination, Outcome
 from sonogate.domain.procedure import FINAL_ATTRIBUTES, StepMessage, StepStatus
+from sonogate.domain.rejection import Rejection
 from sonogate.domain.verdict import Verdict
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
-from sonogate.settings import HttpSettings, TrackSettings
+from sonogate.settings import HttpSettings, ResultsSettings, TrackSettings
 from sonogate.store.database import Database
 from sonogate.store.records import DeliveryTargets
+from sonogate.store.transaction import Transaction
 from sonogate.track import tracker
 from sonogate.track.events import EventFeed
 from sonogate.track.steps import StepBook
@@ -164,6 +169,14 @@ class Browser:
                 clickCount=1,
             )
 
+    def press(self, key: str, code: int = 0, text: str = "") -> None:
+        """Press and release a key where the keyboard's place is."""
+        for kind in ("keyDown", "keyUp"):
+            typed = {"text": text} if text and kind == "keyDown" else {}
+            self.call(
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **typed
+            )
+
     def resize(self, width: int, height: int, scale: float = 1) -> None:
         """Set the size of the view in CSS pixels."""
         self.call(
@@ -236,8 +249,9 @@ def heat_png(fault: str) -> bytes:
 class PageGate:
     """The real store, tracker and HTTP door on a thread of their own; only scoring is left out."""
 
-    def __init__(self, folder: Path, **http: Any) -> None:
+    def __init__(self, folder: Path, results: ResultsSettings | None = None, **http: Any) -> None:
         self._folder = folder
+        self._rejections_by = (results or ResultsSettings()).rejections_by
         self._http = HttpSettings(**http)
         self._n = 0
         self._loop = asyncio.new_event_loop()
@@ -245,7 +259,7 @@ class PageGate:
         self._thread.start()
         self._database = Database(f"sqlite:///{folder / 'sonogate.db'}")
         self.do(self._database.open())
-        self.studies = Studies(self._database)
+        self.studies = Studies(self._database, rejected=self._rejected)
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listening.getsockname()[1])
         self.do(self.start())
@@ -254,6 +268,10 @@ class PageGate:
         """Run a coroutine in the gate's loop and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
+    def _rejected(self, tx: Transaction, study_uid: str) -> dict[str, Rejection]:
+        by = self._rejections_by
+        return rejected(tx, study_uid, by) if by else {}
+
     async def start(self) -> None:
         """Serve the door."""
         self._ports = ApiPorts(
@@ -261,6 +279,9 @@ class PageGate:
             events=EventFeed(self._database),
             submit=self._no_upload,
             keep=self._no_store,
+            results=PublishedResults(
+                self._database, Shelf(self._folder / "results"), rejections_by=self._rejections_by
+            ),
             metrics=Metrics(),
             readiness=self._ready,
             started_at=datetime.now(UTC),
@@ -347,6 +368,7 @@ class PageGate:
             header=Header(
                 sop_instance_uid=SOPInstanceUID(uid),
                 study_instance_uid=StudyUID(study_uid) if study_uid else None,
+                series_instance_uid=SeriesUID(f"{study_uid}.0") if study_uid else None,
                 exam_type="ABDOMEN",
                 accession_number="A-20417",
             ),
@@ -373,7 +395,7 @@ class PageGate:
 
 @pytest.fixture
 def make_gate(tmp_path: Path) -> Iterator[Callable[..., PageGate]]:
-    """Return a function that starts a gate with given HTTP settings."""
+    """Return a function that starts a gate with given HTTP settings, and those of results."""
     gates: list[PageGate] = []
 
     def make(**http: Any) -> PageGate:

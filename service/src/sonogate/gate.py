@@ -83,7 +83,11 @@ class Gate:
         self.listener = make_listener(self)
         self.http_certificates = Certificates(settings.http, "http", "clients")
         self.studies = Studies(
-            self.database, self.targets, settings.track, self.registrar.caught_up
+            self.database,
+            self.targets,
+            settings.track,
+            self.registrar.caught_up,
+            self.results.rejected,
         )
         self.started_at = datetime.now(UTC)
 

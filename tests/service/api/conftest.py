@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from sonogate.api.app import make_app
 from sonogate.api.dependencies import ApiPorts, PictureKind
 from sonogate.domain.instance import MediaType
+from sonogate.domain.rejection import Rejection
 from sonogate.domain.study import Study, StudyInstance, StudyStatus, StudySummary
 from sonogate.domain.verdict import Band, Override, Ruling, Status, Verdict
 from sonogate.errors import StudyStateError, UnknownInstanceError, UnknownStudyError
@@ -159,6 +160,11 @@ class FakeStudies:
     async def revoke_rejection(self, uid: str, by: str) -> Verdict:
         """Return the verdict; this door sends no rejections."""
         return await self.instance(uid)
+
+    async def rejection(self, uid: str) -> Rejection | None:
+        """Nothing is rejected."""
+        await self.instance(uid)
+        return None
 
     async def answer(
         self, study_uid: str, newer: int, older: int, *, replaces: bool, by: str

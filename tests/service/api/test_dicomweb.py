@@ -37,7 +37,7 @@ async def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 @pytest.fixture
 async def web(door: Door, one: Ward) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a door with the real studies and results behind it."""
-    published = PublishedResults(one.database, one.shelf, takes_rejections=True)
+    published = PublishedResults(one.database, one.shelf, rejections_by="override")
     ports: Any = replace(door.ports, results=published, studies=one.studies)
     door.app = make_app(ports, door.settings)
     async with door.client() as client:
@@ -93,30 +93,6 @@ async def test_an_image_is_not_retrieved(web: httpx.AsyncClient) -> None:
 
     assert [404] * 3 == [(await web.get(path)).status_code for path in paths]
     assert 406 == (await web.get(address, headers={"Accept": "image/png"})).status_code
-
-
-async def test_a_rejection_goes_over_rest(web: httpx.AsyncClient, one: Ward) -> None:
-    """Reject, see what was made of it, take it back; a reason that is none is refused."""
-    path = "/v1/instances/1.2.3.1/rejection"
-    wrong = await web.post(path, json={"reason": "999"})
-    right = await web.post(path, json={"reason": "111210", "by": "dr"})
-    await one.make()
-    listed = (await web.get(f"/v1/studies/{STUDY}/results")).json()
-    revoked = await web.request("DELETE", path, json={"by": "dr"})
-    again = await web.delete(path)
-
-    assert [422, 200, 200, 409] == [each.status_code for each in (wrong, right, revoked, again)]
-    assert ["advice", "rejection", "report", "report"] == sorted(row["kind"] for row in listed)
-    assert 2 == sum(row["holds"] for row in listed)
-    for row in listed:
-        assert 200 == (await web.get(row["retrieve_path"])).status_code
-
-
-async def test_a_gate_without_rejections_says_so(client: httpx.AsyncClient) -> None:
-    """Nothing is recorded that would lead to nothing."""
-    response = await client.post("/v1/instances/1.2.3/rejection", json={"reason": "111210"})
-
-    assert (409, "rejections_off") == (response.status_code, response.json()["error"])
 
 
 async def test_a_token_is_asked_for_here_too(make_door: Any, one: Ward) -> None:

@@ -16,12 +16,14 @@ from fastapi import Depends, Request
 from sonogate.act.audit.trail import Note
 from sonogate.domain.forwarding import DestinationReport, StudyForwards
 from sonogate.domain.instance import MediaType
+from sonogate.domain.rejection import Rejection
 from sonogate.domain.study import Study, StudyStatus, StudySummary
 from sonogate.domain.verdict import Ruling, Verdict
 from sonogate.errors import UnknownDestinationError, UnknownInstanceError
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings
+from sonogate.settings.results import RejectBy
 from sonogate.store.records import Event, SenderReport
 from sonogate.store.results import ResultRow
 
@@ -79,6 +81,10 @@ class StudyBook(Protocol):
         """Take that back."""
         ...
 
+    async def rejection(self, uid: str) -> Rejection | None:
+        """Return the rejection that holds for an instance."""
+        ...
+
     async def answer(
         self, study_uid: str, newer: int, older: int, *, replaces: bool, by: str
     ) -> Study:
@@ -93,7 +99,7 @@ class StudyBook(Protocol):
 class ResultBook(Protocol):
     """DICOM objects that the gate made; raises UnknownInstanceError."""
 
-    takes_rejections: bool
+    rejections_by: RejectBy | None  #: who rejects; None: a rejection leads to nothing
 
     async def of_study(self, study_uid: str) -> list[ResultRow]:
         """Return every result of a study."""

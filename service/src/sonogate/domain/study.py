@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from sonogate.domain.procedure import StepStatus
+from sonogate.domain.rejection import Rejection
 from sonogate.domain.verdict import Verdict
 
 
@@ -66,6 +67,7 @@ class StudyInstance(_Frozen):
     replaces: int | None = None
     replaced_by: int | None = None
     view: str | None = None
+    rejection: Rejection | None = None
     verdict: Verdict
 
 

@@ -6,6 +6,8 @@ from pydantic import Field, SecretStr
 
 from sonogate.settings.kinds import AETitleText, Seconds, Section
 
+RejectBy = Literal["call", "override", "policy"]
+
 
 class ResultsSettings(Section):
     """Results as DICOM objects: structured reports, key object selections, rejections."""
@@ -21,7 +23,7 @@ class ResultsSettings(Section):
     false: only a close does."""
     delay_seconds: Seconds = 5.0
     """Results are made so long after the last change, so that three clicks make one version."""
-    reject_by: Literal["call", "override", "policy"] = "override"
+    reject_by: RejectBy = "override"
     """Who rejects: `call` only a person's explicit request; `override` a person's override to low
     too; `policy` also, without a person, every low that a good re-acquisition replaced."""
     series_number: Annotated[int, Field(ge=1, le=9_999_990)] = 9900
@@ -45,3 +47,8 @@ class ResultsSettings(Section):
     """The archive's own code for a revocation, as its rejection notes are configured."""
     timeout_seconds: Seconds = 10.0
     """One call of the archive may take so long."""
+
+    @property
+    def rejections_by(self) -> RejectBy | None:
+        """Who rejects; None: nobody, since no rejection is made."""
+        return self.reject_by if self.enabled and "rejection" in self.objects else None

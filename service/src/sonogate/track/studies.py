@@ -1,13 +1,14 @@
 """What the doors ask of the tracker: verdicts, studies, and people's words."""
 
 import builtins
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
+from sonogate.domain.rejection import Rejection
 from sonogate.domain.study import Study, StudyStatus, StudySummary
 from sonogate.domain.verdict import Override, Ruling, Status, Verdict
-from sonogate.errors import UnknownInstanceError, UnknownStudyError
+from sonogate.errors import StudyStateError, UnknownInstanceError, UnknownStudyError
 from sonogate.settings import TrackSettings
 from sonogate.store.database import Database
 from sonogate.store.records import (
@@ -24,10 +25,17 @@ from sonogate.track.summary import describe, summarise
 
 T = TypeVar("T")
 PictureKind = Literal["thumbnail", "heatmap"]
+Rejected = Callable[[Transaction, str], Mapping[str, Rejection]]
+"""Returns the rejections that hold in a study, by object id."""
+NOTHING_TO_REJECT = "No note can reject this object: it is no judged image, or its UIDs are none."
 
 
 async def _at_once() -> None:
     return None
+
+
+def _nothing_rejected(_tx: Transaction, _study_uid: str) -> Mapping[str, Rejection]:
+    return {}
 
 
 class Studies:
@@ -38,6 +46,7 @@ class Studies:
         targets: receivers who are told of overrides, answers and closings.
         settings: when a sender counts as late.
         caught_up: awaited before every answer: what was acknowledged is in the database then.
+        rejected: which images of a study are rejected.
     """
 
     def __init__(
@@ -46,11 +55,13 @@ class Studies:
         targets: DeliveryTargets | None = None,
         settings: TrackSettings | None = None,
         caught_up: Callable[[], Awaitable[None]] = _at_once,
+        rejected: Rejected = _nothing_rejected,
     ) -> None:
         self._database = database
         self._targets = targets or DeliveryTargets()
         self._settings = settings or TrackSettings()
         self._caught_up = caught_up
+        self._rejected = rejected
 
     async def instance(self, uid: str, content_sha256: str | None = None) -> Verdict:
         """Return the verdict of the latest content of a UID, or of one content.
@@ -150,14 +161,11 @@ class Studies:
             StudyStateError: it has no verdict yet.
         """
 
-        def work(tx: Transaction) -> Verdict:
-            found, journal = _find(tx, uid, None), self._journal(tx)
+        def decide(journal: Journal, found: StoredObject) -> None:
             said = Override(band=band, reason=reason, by=by, at=journal.now)
             decisions.override(journal, found, said)
-            return _verdict(tx, found)
 
-        await self._caught_up()
-        return await self._database.write(work)
+        return await self._decide(uid, decide)
 
     async def revoke_override(self, uid: str, by: str) -> Verdict:
         """Let the machine's band count again; audited.
@@ -166,14 +174,9 @@ class Studies:
             UnknownInstanceError: no such object was received.
             StudyStateError: there is no override.
         """
-
-        def work(tx: Transaction) -> Verdict:
-            found = _find(tx, uid, None)
-            decisions.revoke_override(self._journal(tx), found, by)
-            return _verdict(tx, found)
-
-        await self._caught_up()
-        return await self._database.write(work)
+        return await self._decide(
+            uid, lambda journal, found: decisions.revoke_override(journal, found, by)
+        )
 
     async def reject(self, uid: str, reason: str, by: str) -> Verdict:
         """Note a person's word that an instance is not to be used; audited and reversible.
@@ -185,16 +188,15 @@ class Studies:
 
         Raises:
             UnknownInstanceError: no such object was received.
-            StudyStateError: it has no verdict yet, or belongs to no study.
+            StudyStateError: it has no verdict yet, or no rejection note can speak of it.
         """
 
-        def work(tx: Transaction) -> Verdict:
-            found = _find(tx, uid, None)
-            decisions.reject(self._journal(tx), found, reason, by)
-            return _verdict(tx, found)
+        def decide(journal: Journal, found: StoredObject) -> None:
+            decisions.reject(journal, found, reason, by)
+            if self._rejection(journal.tx, found) is None:
+                raise StudyStateError(NOTHING_TO_REJECT)
 
-        await self._caught_up()
-        return await self._database.write(work)
+        return await self._decide(uid, decide)
 
     async def revoke_rejection(self, uid: str, by: str) -> Verdict:
         """Let an instance be used again; audited.
@@ -203,14 +205,17 @@ class Studies:
             UnknownInstanceError: no such object was received.
             StudyStateError: nobody rejected it.
         """
+        return await self._decide(
+            uid, lambda journal, found: decisions.revoke_rejection(journal, found, by)
+        )
 
-        def work(tx: Transaction) -> Verdict:
-            found = _find(tx, uid, None)
-            decisions.revoke_rejection(self._journal(tx), found, by)
-            return _verdict(tx, found)
+    async def rejection(self, uid: str) -> Rejection | None:
+        """Return the rejection that holds for the latest content of a UID; None if none does.
 
-        await self._caught_up()
-        return await self._database.write(work)
+        Raises:
+            UnknownInstanceError: no such object was received.
+        """
+        return await self._read(lambda tx: self._rejection(tx, _find(tx, uid, None)))
 
     async def senders(self) -> builtins.list[SenderReport]:
         """Return how each sender sends, by name."""
@@ -234,11 +239,26 @@ class Studies:
         await self._caught_up()
         return await self._database.write(work)
 
+    async def _decide(self, uid: str, decide: Callable[[Journal, StoredObject], None]) -> Verdict:
+        def work(tx: Transaction) -> Verdict:
+            found = _find(tx, uid, None)
+            decide(self._journal(tx), found)
+            return _verdict(tx, found)
+
+        await self._caught_up()
+        return await self._database.write(work)
+
+    def _rejection(self, tx: Transaction, found: StoredObject) -> Rejection | None:
+        study_uid = found.study_instance_uid
+        rejections = self._rejected(tx, study_uid) if study_uid else {}
+        return rejections.get(found.received.object_id)
+
     def _journal(self, tx: Transaction) -> Journal:
         return Journal(tx=tx, now=datetime.now(UTC), targets=self._targets)
 
     def _describe(self, tx: Transaction, study_uid: str) -> Study:
-        return describe(tx, _study(tx, study_uid), self._settings)
+        study, rejections = _study(tx, study_uid), self._rejected(tx, study_uid)
+        return describe(tx, study, self._settings, rejections)
 
 
 def _study(tx: Transaction, study_uid: str) -> StudyRow:

@@ -8,9 +8,10 @@ until a person says what it is. What is not applicable never blocks. What the ca
 has not come blocks, and so does an exam that the cart gave up.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sonogate.domain.procedure import StepStatus
+from sonogate.domain.rejection import Rejection
 from sonogate.domain.study import Performed, Question, Study, StudyInstance, StudySummary
 from sonogate.domain.verdict import Band, Override, Status
 from sonogate.settings import TrackSettings
@@ -71,7 +72,12 @@ def _is_amiss(performed: Performed | None) -> bool:
     return performed.missing > 0 or performed.status is StepStatus.DISCONTINUED
 
 
-def describe(tx: Transaction, study: StudyRow, settings: TrackSettings) -> Study:
+def describe(
+    tx: Transaction,
+    study: StudyRow,
+    settings: TrackSettings,
+    rejections: Mapping[str, Rejection],
+) -> Study:
     """Return a study with all its instances, open questions, and how its cart sends."""
     study_uid = study.study_instance_uid
     rows = tx.studies.instances(study_uid)
@@ -80,7 +86,7 @@ def describe(tx: Transaction, study: StudyRow, settings: TrackSettings) -> Study
     report = lateness.report(sender, settings) if sender else None
     return Study(
         **summarise(tx, study).model_dump(),
-        instances=_instances(tx, study_uid, rows),
+        instances=_instances(tx, study_uid, rows, rejections),
         questions=[
             Question(
                 newer=numbers[link.object_id],
@@ -94,7 +100,12 @@ def describe(tx: Transaction, study: StudyRow, settings: TrackSettings) -> Study
     )
 
 
-def _instances(tx: Transaction, study_uid: str, rows: list[InstanceRow]) -> list[StudyInstance]:
+def _instances(
+    tx: Transaction,
+    study_uid: str,
+    rows: list[InstanceRow],
+    rejections: Mapping[str, Rejection],
+) -> list[StudyInstance]:
     by_id = {row.object_id: row for row in rows}
     overrides = tx.overrides.active_of_study(study_uid)
     supersedes = tx.links.supersedes(study_uid)
@@ -109,6 +120,7 @@ def _instances(tx: Transaction, study_uid: str, rows: list[InstanceRow]) -> list
             older=clears.get(row.object_id),
             newer=cleared_by.get(row.object_id),
             clean=clean.get(row.object_id),
+            rejection=rejections.get(row.object_id),
         )
         for row in rows
     ]
@@ -132,6 +144,7 @@ def _instance(
     older: InstanceRow | None,
     newer: InstanceRow | None,
     clean: InstanceRow | None,
+    rejection: Rejection | None,
 ) -> StudyInstance:
     verdict = row.verdict.told(
         override,
@@ -148,5 +161,6 @@ def _instance(
         replaces=older.number if older else None,
         replaced_by=newer.number if newer else None,
         view=row.view,
+        rejection=rejection,
         verdict=verdict,
     )

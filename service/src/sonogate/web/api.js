@@ -52,6 +52,7 @@ const part = encodeURIComponent;
 
 export const listStudies = () => json("/v1/studies?limit=100");
 export const listFindings = () => json("/v1/findings");
+export const readRejectionRules = () => json("/v1/rejections");
 export const listSenders = () => json("/v1/senders");
 export const readStudy = (uid) => json(`/v1/studies/${part(uid)}`);
 export const closeStudy = (uid, by) => change("POST", `/v1/studies/${part(uid)}/close`, { by });
@@ -61,6 +62,10 @@ export const override = (uid, band, reason, by) =>
   change("POST", `/v1/instances/${part(uid)}/override`, { band, reason, by });
 export const revoke = (uid, by) =>
   json(`/v1/instances/${part(uid)}/override?by=${part(by)}`, { method: "DELETE" });
+
+export const reject = (uid, reason, by) => change("POST", `/v1/instances/${part(uid)}/rejection`, { reason, by });
+export const unreject = (uid, by) =>
+  json(`/v1/instances/${part(uid)}/rejection?by=${part(by)}`, { method: "DELETE" });
 
 async function loadPicture(path) {
   const response = await open(path);

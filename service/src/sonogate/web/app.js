@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { askClose, askOverrule, askToken } from "./dialogs.js";
 import { fill, h, hasChanged, shape } from "./dom.js";
 import { showPanel, showStrip } from "./panel.js";
+import { askReject, isRejectedWhenLow, mayReject } from "./rejection.js";
 import { showStage } from "./stage.js";
 import { SINGLES, State } from "./state.js";
 import { Stream } from "./stream.js";
@@ -29,10 +30,11 @@ function schedule() {
 const state = new State(schedule);
 
 /** Do what a person asked; a refusal is said, never swallowed. */
-async function attempt(work) {
+async function attempt(work, done = "") {
   trouble = null;
   try {
     await work();
+    if (done) at("announcer").textContent = done;
     await state.refresh(state.studyUid);
   } catch (error) {
     trouble = [error.message, error.remedy].filter(Boolean).join(" ");
@@ -49,13 +51,24 @@ const actions = {
   },
   overrule: async () => {
     const { image } = state;
-    const wish = await askOverrule(image, state.by);
+    const wish = await askOverrule(image, state.by, isRejectedWhenLow(state, image));
     if (!wish) return;
     state.by = wish.by;
     await attempt(() => api.override(image.verdict.sop_instance_uid, wish.band, wish.reason, wish.by));
   },
   settle: (band, words) => attempt(() => api.override(state.image.verdict.sop_instance_uid, band, words, state.by)),
   revoke: () => attempt(() => api.revoke(state.image.verdict.sop_instance_uid, state.by)),
+  reject: async () => {
+    const { image, study } = state;
+    const wish = await askReject(image, study, state.rules.reasons, state.by);
+    if (!wish) return;
+    state.by = wish.by;
+    await attempt(() => api.reject(image.verdict.sop_instance_uid, wish.reason, wish.by), `Image ${image.number} is rejected.`);
+  },
+  unreject: () => {
+    const { image } = state;
+    return attempt(() => api.unreject(image.verdict.sop_instance_uid, state.by), `Image ${image.number} is not rejected any more.`);
+  },
   answer: (newer, older, replaces) => attempt(() => api.answer(state.studyUid, newer, older, replaces, state.by)),
   close: async () => {
     const { study } = state;
@@ -148,6 +161,7 @@ const KEYS = {
   h: actions.toggleHeat,
   o: () => state.image?.verdict.sop_instance_uid && actions.overrule(),
   n: actions.newest,
+  r: () => state.image && state.connection === "live" && mayReject(state, state.image) && actions.reject(),
 };
 
 function step(by) {

@@ -1,13 +1,13 @@
 // The few things that need a second tap: overrule, close anyway, the token.
 
 import { h, shape } from "./dom.js";
-import { closing, kindOf, OVERRULES, wordOf } from "./words.js";
+import { closing, kindOf, LOW_REJECTS, OVERRULES, wordOf } from "./words.js";
 
 const element = document.getElementById("dialog");
 let waiting = Promise.resolve(null); // one dialog at a time
 
 /** Show a dialog; make(answer) builds it. Resolves to what was answered, or null. */
-function ask(make) {
+export function ask(make) {
   const turn = waiting.then(() => show(make));
   waiting = turn.catch(() => null);
   return turn;
@@ -26,19 +26,29 @@ function show(make) {
   });
 }
 
-const cancel = (answer) => h("button", { class: "plain", click: () => answer(null) }, "Cancel");
+export const cancel = (answer) => h("button", { class: "plain", click: () => answer(null) }, "Cancel");
+
+/** The dialog's heading, which also names it. */
+export const title = (text) => h("h2", { id: "dialog-title" }, text);
+
+/** A place for initials, which may stay empty. Returns the input and a function that reads it. */
+export function askInitials(by) {
+  const input = h("input", { id: "by", maxlength: "64", autocomplete: "off", placeholder: "optional" });
+  input.value = by === "bedside" ? "" : by;
+  return [input, () => input.value.trim() || "bedside"];
+}
 
 /** Ask for a band and a reason in one tap; initials are remembered. Resolves to {band, reason, by}. */
-export function askOverrule(image, by) {
+export function askOverrule(image, by, isRejectedWhenLow) {
   return ask((answer) => {
-    const initials = h("input", { id: "by", maxlength: "64", autocomplete: "off", placeholder: "optional" });
-    initials.value = by === "bedside" ? "" : by;
-    const give = (band, reason) => () => answer({ band, reason, by: initials.value.trim() || "bedside" });
+    const [initials, who] = askInitials(by);
+    const give = (band, reason) => () => answer({ band, reason, by: who() });
     const columns = OVERRULES.filter(([band]) => band !== kindOf(image.verdict)).map(([band, reasons]) =>
       h("section", { class: `choice kind-${band}` },
         h("h3", {}, shape(band), `Count as ${wordOf(band)}`),
+        band === "low" && isRejectedWhenLow && h("p", { class: "warns" }, LOW_REJECTS),
         ...reasons.map((reason) => h("button", { click: give(band, reason) }, reason))));
-    return h("div", {}, h("h2", {}, `Overrule image ${image.number}`),
+    return h("div", {}, title(`Overrule image ${image.number}`),
       h("div", { class: "choices" }, ...columns),
       h("p", { class: "foot" }, h("label", { for: "by" }, "Your initials"), initials, cancel(answer)));
   });
@@ -46,7 +56,7 @@ export function askOverrule(image, by) {
 
 /** Ask whether to close a study that is not ready. Resolves to true or null. */
 export function askClose(study) {
-  return ask((answer) => h("div", {}, h("h2", {}, "Close anyway?"),
+  return ask((answer) => h("div", {}, title("Close anyway?"),
     h("p", { class: "reason" }, closing(study)),
     h("p", { class: "foot" }, cancel(answer), h("button", { class: "strong", click: () => answer(true) }, "Close it as it is"))));
 }
@@ -59,7 +69,7 @@ export function askToken() {
       event.preventDefault();
       if (token.value.trim()) answer(token.value.trim());
     };
-    return h("form", { submit: send }, h("h2", {}, "This gate asks for a token"),
+    return h("form", { submit: send }, title("This gate asks for a token"),
       h("p", {}, "It is http.token in the gate's settings. It is kept until this tab closes."),
       h("p", { class: "foot" }, h("label", { for: "token" }, "Token"), token, h("button", { class: "strong" }, "Connect")));
   });

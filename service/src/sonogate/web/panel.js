@@ -2,7 +2,7 @@
 
 import { fill, h, hasChanged, shape } from "./dom.js";
 import { showSmall } from "./picture.js";
-import { closing, KINDS, standing, titleOf, wordOf } from "./words.js";
+import { closing, KINDS, rejected, standing, titleOf, wordOf } from "./words.js";
 
 export function small(image) {
   const picture = h("img", { alt: "", class: "small" });
@@ -22,7 +22,7 @@ function list(state, title, numbers, textOf, actions) {
   const rows = numbers
     .map((number) => state.imageOf(number))
     .filter(Boolean)
-    .map((image) => row(state, image, textOf(image.verdict), actions));
+    .map((image) => row(state, image, textOf(image.verdict, image), actions));
   if (!rows.length) return null;
   return h("section", { class: "list" }, h("h2", {}, `${title} (${rows.length})`), h("ul", {}, ...rows));
 }
@@ -45,7 +45,7 @@ function tally(study) {
 /** Draw the panel of the shown study. */
 export function showPanel(element, state, actions) {
   const { study } = state;
-  if (!hasChanged(element, study, state.connection)) return undefined;
+  if (!hasChanged(element, study, state.connection, state.rules)) return undefined;
   if (!study) return fill(element);
   const label = study.status === "closed" ? "closed" : study.ready_to_close ? "ready" : "not-ready";
   return fill(element,
@@ -56,7 +56,9 @@ export function showPanel(element, state, actions) {
       closeButton(state, study, actions)),
     list(state, "Still to re-acquire", study.reacquire, (verdict) => verdict.action ?? verdict.reason, actions),
     list(state, "Trace or image? Look yourself", study.doubtful ?? [], (verdict) => verdict.reason, actions),
-    list(state, "Not scored", study.unscored, (verdict) => verdict.reason ?? "Waiting for its verdict", actions));
+    list(state, "Not scored", study.unscored, (verdict) => verdict.reason ?? "Waiting for its verdict", actions),
+    list(state, "Rejected", study.instances.filter((image) => image.rejection).map((image) => image.number),
+      (_verdict, image) => rejected(image, state.rules.reasons), actions));
 }
 
 /** Draw the strip of all images of the study. */
@@ -69,10 +71,10 @@ export function showStrip(element, state, actions) {
     return h("button", {
       class: `tile kind-${kind}${isPast ? " past" : ""}`,
       "aria-current": image === shown ? "true" : null,
-      "aria-label": `Image ${image.number}: ${wordOf(kind)}${image.replaced_by ? `, replaced by image ${image.replaced_by}` : ""}`,
+      "aria-label": `Image ${image.number}: ${wordOf(kind)}${image.replaced_by ? `, replaced by image ${image.replaced_by}` : ""}${image.rejection ? ", rejected" : ""}`,
       "data-key": `tile-${image.object_id}`,
       click: () => actions.choose(image.object_id),
-    }, small(image), h("span", { class: "tile-label" }, shape(kind), String(image.number)));
+    }, small(image), h("span", { class: "tile-label" }, shape(kind), String(image.number), image.rejection && h("span", { class: "out" }, "rejected")));
   });
   fill(element, ...tiles);
   element.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });

@@ -3,6 +3,7 @@
 import { fill, h, hasChanged, shape } from "./dom.js";
 import { draw } from "./picture.js";
 import { doubt, question } from "./question.js";
+import { mayReject, rejection } from "./rejection.js";
 import { BANDS, clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
 
 function badge(kind, image, isNew) {
@@ -60,6 +61,8 @@ function buttons(state, image, isNewest, actions) {
     graded && h("button", { "aria-pressed": String(state.heat), click: actions.toggleHeat, "data-key": "heat" }, "Heat map"),
     image.verdict.sop_instance_uid && image.verdict.status !== "pending" &&
       h("button", { click: actions.overrule, "data-key": "overrule", disabled: state.connection !== "live" }, "Overrule"),
+    mayReject(state, image) &&
+      h("button", { click: actions.reject, "data-key": "reject", disabled: state.connection !== "live" }, "Reject …"),
     !isNewest && h("button", { click: actions.newest, "data-key": "newest" }, "Back to newest"));
 }
 
@@ -81,7 +84,7 @@ export async function showStage(element, state, actions) {
   const size = [element.clientWidth, element.clientHeight, devicePixelRatio];
   const isNewest = image === state.images.findLast((one) => one.verdict.status !== "pending");
   const open = state.study?.questions.at(-1);
-  if (!hasChanged(element, image, isNewest, open, state.heat, state.connection, state.actions, size)) return undefined;
+  if (!hasChanged(element, image, isNewest, open, state.heat, state.connection, state.actions, state.rules, state.study?.status, size)) return undefined;
   if (!image) return fill(element, empty(state));
   const kind = kindOf(image.verdict);
   const canvas = h("canvas", { "data-object": image.object_id, role: "img", "aria-label": `${about(image)}: ${wordOf(kind)}` });
@@ -97,6 +100,7 @@ export async function showStage(element, state, actions) {
     words(image, kind, state.actions),
     doubt(state, image, actions) ?? question(state, actions),
     overruled(image.verdict, actions),
+    rejection(state, image, actions),
     buttons(state, image, isNewest, actions));
   const shown = isSame ? old : canvas;
   const hasFault = image.verdict.band !== "high" && BANDS.includes(kind); // where the grade may mean nothing, so may it

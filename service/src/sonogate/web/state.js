@@ -18,6 +18,7 @@ export class State {
     this.studies = new Map(); // uid -> study, as last read
     this.senders = [];
     this.actions = {}; // finding code -> what to do
+    this.rules = { enabled: false, reject_by: null, reasons: [] }; // whether and why images may be rejected
     this.singles = []; // pictures without a study, of this session
     this.cart = localStorage.getItem("sonogate.cart") ?? "";
     this.studyUid = null;
@@ -68,9 +69,11 @@ export class State {
 
   /** Read everything anew; after a lost connection this heals whatever was missed. */
   async load() {
-    const [studies, senders, findings] = await Promise.all([api.listStudies(), api.listSenders(), api.listFindings()]);
+    const [studies, senders, findings, rules] = await Promise.all(
+      [api.listStudies(), api.listSenders(), api.listFindings(), api.readRejectionRules()]);
     this.summaries = new Map(studies.map((study) => [study.study_instance_uid, study]));
     this.senders = senders;
+    this.rules = rules;
     this.actions = Object.fromEntries(findings.map(({ code, action }) => [code, action]));
     if (this.studyUid !== SINGLES && !this.summaries.has(this.studyUid)) this.studyUid = null;
     if (this.studyUid === null) this.studyUid = this.open.find((study) => study.status !== "closed")?.study_instance_uid ?? null;

@@ -96,6 +96,25 @@ export function spoken(number, verdict) {
   return [`${name}: ${kind}`, verdict.reason, verdict.action].filter(Boolean).join(". ");
 }
 
+/** Who rejected an image and why; the reason's plain words where the gate has them. */
+export function rejected({ rejection, replaced_by }, reasons) {
+  const { through, by, reason, meaning } = rejection;
+  if (through === "override") return `${by} overruled it to LOW. To take it back, undo that.`;
+  if (through === "policy") return `It was replaced${replaced_by ? ` by image ${replaced_by}` : ""}, and this gate's policy rejects such images. To keep it, overrule it.`;
+  return `${by}: ${reasons.find(({ code }) => code === reason)?.words ?? meaning}.`;
+}
+
+/** What a rejection does, and when. */
+export const hides = (study) =>
+  study.status === "closed" ? "Archives hide it." : "Archives hide it once the study closes.";
+
+/** What a person should know before rejecting. */
+export const warning = (study) => study.status === "closed"
+  ? "Archives hide the image from everyday use. If you take that back later, somebody may have to restore it in the archive by hand."
+  : "Once the study closes, archives hide the image from everyday use. Until then you can take it back.";
+
+export const LOW_REJECTS = "This also rejects the image: archives hide it.";
+
 export const OVERRULES = [
   ["high", ["Answers the clinical question", "The shadow is the finding"]],
   ["medium", ["Best this patient allows", "Good enough with the other views"]],

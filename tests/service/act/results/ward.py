@@ -14,6 +14,7 @@ from pydicom.uid import UID
 from sonogate.act.results import maker as maker_module
 from sonogate.act.results.facts import Answer, Order
 from sonogate.act.results.maker import Maker
+from sonogate.act.results.rejecting import rejected
 from sonogate.act.results.scribe import write
 from sonogate.act.results.shelf import Shelf
 from sonogate.domain.identity import AETitle, SeriesUID, SOPInstanceUID, StudyUID, new_object_id
@@ -26,6 +27,7 @@ from sonogate.domain.instance import (
     Transport,
 )
 from sonogate.domain.job import Examination, Outcome
+from sonogate.domain.rejection import Rejection
 from sonogate.domain.verdict import Band, Doubt, Status, Verdict
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import ResultsSettings, TrackSettings
@@ -33,6 +35,7 @@ from sonogate.store.database import Database
 from sonogate.store.forward_records import Destination, Destinations
 from sonogate.store.records import ClaimedObject, DeliveryTargets
 from sonogate.store.results import ResultRow
+from sonogate.store.transaction import Transaction
 from sonogate.testing import make_instance
 from sonogate.track.studies import Studies
 from sonogate.track.tracker import record
@@ -65,7 +68,7 @@ class Ward:
 
     def __post_init__(self) -> None:
         self.targets = DeliveryTargets(results_after_seconds=self.settings.delay_seconds)
-        self.studies = Studies(self.database, self.targets)
+        self.studies = Studies(self.database, self.targets, rejected=self.rejected)
         self.shelf = Shelf(self.folder / "results")
         self.shelf.prepare(set())
         self.maker = Maker(
@@ -83,8 +86,17 @@ class Ward:
         """Return where an object's bytes are."""
         return self.folder / spool_name, None
 
+    def rejected(self, tx: Transaction, study_uid: str) -> dict[str, Rejection]:
+        """Return the rejections that hold, by object id."""
+        by = self.settings.rejections_by
+        return rejected(tx, study_uid, by) if by else {}
+
     async def add(
-        self, band: Band | None = Band.LOW, view: str | None = None, doubt: Doubt | None = None
+        self,
+        band: Band | None = Band.LOW,
+        view: str | None = None,
+        doubt: Doubt | None = None,
+        status: Status | None = None,
     ) -> str:
         """Keep and judge one image of the study; return its UID."""
         self.n_images += 1
@@ -93,7 +105,7 @@ class Ward:
         instance.SOPInstanceUID = instance.file_meta.MediaStorageSOPInstanceUID = uid
         name = f"object{self.n_images}"
         instance.save_as(self.folder / name, enforce_file_format=True)
-        await self.enter(uid, name, band, view, doubt)
+        await self.enter(uid, name, band, view, doubt=doubt, status=status)
         return uid
 
     async def enter(
@@ -102,7 +114,9 @@ class Ward:
         name: str,
         band: Band | None,
         view: str | None,
+        *,
         doubt: Doubt | None = None,
+        status: Status | None = None,
     ) -> None:
         """Enter an object whose bytes are there, and its verdict."""
         received_at = datetime.now(UTC)
@@ -136,7 +150,7 @@ class Ward:
         verdict = Verdict(
             sop_instance_uid=uid,
             study_instance_uid=STUDY,
-            status=Status.GRADED if band else Status.UNSCORABLE,
+            status=status or (Status.GRADED if band else Status.UNSCORABLE),
             band=band,
             quality=50.0 if band else None,
             findings=[NOISE] if band is Band.LOW else [],

@@ -78,6 +78,8 @@ REASONS: Final[Mapping[str, Code]] = {
     )
 }
 """CID 7011 Rejected for Quality Reasons, by code value."""
+FOR_X_RAY: Final = frozenset({"111208", "111214", "113026"})
+"""Reasons that no ultrasound image can have: grid, detector, double exposure."""
 OTHER_REASON: Final = "111220"
 """The reason where no finding names one."""
 

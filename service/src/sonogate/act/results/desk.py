@@ -1,18 +1,21 @@
 """All that belongs to results, as the gate starts and stops it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sonogate.act.results.archive import Archive
 from sonogate.act.results.maker import Maker
 from sonogate.act.results.published import PublishedResults
+from sonogate.act.results.rejecting import rejected
 from sonogate.act.results.shelf import Shelf
 from sonogate.domain.instance import Span
+from sonogate.domain.rejection import Rejection
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import Settings
 from sonogate.store.database import Database
 from sonogate.store.forward_records import Destinations
+from sonogate.store.transaction import Transaction
 
 
 class ResultsDesk:
@@ -38,13 +41,13 @@ class ResultsDesk:
         self._settings = settings.results
         self._shelf = Shelf(settings.results_dir)
         self._on_made = on_made
-        rejects = settings.results.enabled and "rejection" in settings.results.objects
+        rejections_by = settings.results.rejections_by
         self._archive = (
             Archive(database=database, settings=settings.results, metrics=metrics)
-            if rejects and settings.results.dcm4chee_url
+            if rejections_by and settings.results.dcm4chee_url
             else None
         )
-        self.published = PublishedResults(database, self._shelf, takes_rejections=rejects)
+        self.published = PublishedResults(database, self._shelf, rejections_by=rejections_by)
         self._maker = Maker(
             database=database,
             shelf=self._shelf,
@@ -61,6 +64,11 @@ class ResultsDesk:
     def after_seconds(self) -> float | None:
         """How long after a change a closed study's results are due; None: never."""
         return self._settings.delay_seconds if self._settings.enabled else None
+
+    def rejected(self, tx: Transaction, study_uid: str) -> Mapping[str, Rejection]:
+        """Return the rejections that hold in a study, by object id; none where nobody rejects."""
+        by = self._settings.rejections_by
+        return rejected(tx, study_uid, by) if by else {}
 
     def notify(self) -> None:
         """A study may have asked."""

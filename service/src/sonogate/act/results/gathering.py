@@ -1,14 +1,15 @@
 """From rows to facts: what the gate now holds of a study's images, in one snapshot."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sonogate.act.results.codes import reason_of
 from sonogate.act.results.facts import ImageFacts, Rejection, Revocation, StudyFacts
-from sonogate.domain.instance import MediaType
-from sonogate.domain.verdict import Band, Override, Ruling, Status
+from sonogate.act.results.naming import is_judged_image, is_named
+from sonogate.act.results.rejecting import Said, rejection_of
+from sonogate.domain.rejection import Through
+from sonogate.domain.verdict import Override, Status
 from sonogate.settings import ResultsSettings
+from sonogate.settings.results import RejectBy
 from sonogate.store.records import InstanceRow, StoredObject, StudyRow
 from sonogate.store.rejections import RejectionRow
 from sonogate.store.results import ResultRow
@@ -16,8 +17,6 @@ from sonogate.store.transaction import Transaction
 
 MAX_IMAGES = 1000
 """Images of one report; a study of more is an error of the sender, and says its first thousand."""
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*")
-"""PS3.5 9.1; an image under another name can't be referenced by a valid document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +40,7 @@ class _Decisions:
     replaced: frozenset[str]
     twins: frozenset[str]
     notes: Mapping[str, str]  #: UID of the latest rejection note, by object id
-    reject_by: str
+    reject_by: RejectBy
 
 
 def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gathered | None:
@@ -64,10 +63,10 @@ def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gather
     n_left_out = 0
     for row in tx.studies.instances(study_uid):
         found = tx.objects.get(row.object_id)
-        if found is None or not _is_judged_image(row, found):
+        if found is None or not is_judged_image(row, found):
             continue
         names.append(found.received.spool_name)
-        if len(images) == MAX_IMAGES or not _is_named(found):
+        if len(images) == MAX_IMAGES or not is_named(found):
             n_left_out += 1
             continue
         image = _image(row, found, decisions)
@@ -81,25 +80,6 @@ def gather(tx: Transaction, study_uid: str, settings: ResultsSettings) -> Gather
         earlier=tuple(earlier),
         n_left_out=n_left_out,
     )
-
-
-def _is_judged_image(row: InstanceRow, found: StoredObject) -> bool:
-    """Whether there is something to say: a current DICOM image with or without a quality."""
-    return (
-        row.is_current
-        and found.received.media_type is MediaType.DICOM
-        and row.verdict.status in {Status.GRADED, Status.UNSCORABLE}
-    )
-
-
-def _is_named(found: StoredObject) -> bool:
-    uids = (
-        found.received.sop_class_uid,
-        found.received.sop_instance_uid,
-        found.header.series_instance_uid,
-        found.study_instance_uid,
-    )
-    return all(uid and len(uid) <= 64 and _UID.fullmatch(uid) for uid in uids)
 
 
 def _image(row: InstanceRow, found: StoredObject, decisions: _Decisions) -> ImageFacts:
@@ -134,23 +114,14 @@ def _image(row: InstanceRow, found: StoredObject, decisions: _Decisions) -> Imag
 
 
 def _rejection(row: InstanceRow, decisions: _Decisions) -> Rejection | None:
-    """Say who rejected an image: a person's call, a person's override to low, or the policy."""
-    called = decisions.rejections.get(row.object_id)
-    if called is not None:
-        return Rejection(reason=called.reason, by=called.by, at=called.at)
-    reason = reason_of([finding.code for finding in row.verdict.findings])
-    override = decisions.overrides.get(row.object_id)
-    if override is not None:
-        is_called_low = override.band is Ruling.LOW and not _settles_a_doubt(row)
-        by_override = decisions.reject_by in {"override", "policy"} and is_called_low
-        return Rejection(reason=reason, by=override.by, at=override.at) if by_override else None
-    is_low = row.effective_band is Band.LOW and row.object_id in decisions.replaced
-    decided_at = row.verdict.verdict_at or row.verdict.received_at
-    if decisions.reject_by == "policy" and is_low and decided_at is not None:
-        return Rejection(reason=reason, by="policy", at=decided_at, by_person=False)
-    return None
-
-
-def _settles_a_doubt(row: InstanceRow) -> bool:
-    """Whether a person's "low" only says that a low in doubt is an image: no call to reject it."""
-    return row.verdict.doubt is not None and row.verdict.band is Band.LOW
+    object_id = row.object_id
+    said = Said(
+        called=decisions.rejections.get(object_id),
+        override=decisions.overrides.get(object_id),
+        is_replaced=object_id in decisions.replaced,
+    )
+    holding = rejection_of(row, said, decisions.reject_by)
+    if holding is None:
+        return None
+    by_person = holding.through is not Through.POLICY
+    return Rejection(reason=holding.reason, by=holding.by, at=holding.at, by_person=by_person)

@@ -8,6 +8,7 @@ from pydicom import dcmread
 
 from sonogate.act.results.shelf import Shelf
 from sonogate.errors import UnknownInstanceError
+from sonogate.settings.results import RejectBy
 from sonogate.store.database import Database
 from sonogate.store.results import ResultRow
 
@@ -21,11 +22,11 @@ class PublishedResults:
     Args:
         database: an open database.
         shelf: where the files are.
-        takes_rejections: whether a person's rejection leads to anything.
+        rejections_by: who rejects; None: a rejection leads to nothing.
     """
 
-    def __init__(self, database: Database, shelf: Shelf, *, takes_rejections: bool) -> None:
-        self.takes_rejections = takes_rejections
+    def __init__(self, database: Database, shelf: Shelf, *, rejections_by: RejectBy | None) -> None:
+        self.rejections_by = rejections_by
         self._database = database
         self._shelf = shelf
 
