@@ -21,8 +21,9 @@ from pydicom.uid import generate_uid
 from pynetdicom.sop_class import ModalityPerformedProcedureStep
 
 from sonogate.domain.instance import ReceivedInstance
-from sonogate.errors import GateError
+from sonogate.errors import DoorKilledError, GateError
 from sonogate.housekeeping import Housekeeping
+from sonogate.receive.doors import keeper as keeper_module
 from sonogate.receive.doors import process as process_module
 from sonogate.receive.doors.keeper import Doors
 from sonogate.receive.doors.sockets import close_all, listen_together
@@ -478,6 +479,85 @@ async def test_doors_stop_as_one_gate_does(tmp_path: Path) -> None:
         assert ["1.2.3"] == [row.sop_instance_uid for row in await rows_of(ward)]
 
     assert [] == left_of(process_ids)
+
+
+async def test_a_door_that_hangs_is_replaced(tmp_path: Path) -> None:
+    """It is alive and its link whole: killed all the same, and who came to it is answered."""
+    async with (
+        open_doors(tmp_path, {"door_silent_seconds": 2.0}) as ward,
+        AsyncExitStack() as stack,
+    ):
+        victim, other = doors_of(ward).process_ids
+        os.kill(victim, signal.SIGSTOP)
+        peers = [await stack.enter_async_context(connected(ward.port)) for _ in range(16)]
+        answers = await asyncio.gather(*(associate_late(peer) for peer in peers))
+        await all_open(ward, but=victim)
+        stored = await asyncio.to_thread(store, ward.port, [image(generate_uid())])
+        process_ids = doors_of(ward).process_ids
+
+        assert {A_ASSOCIATE_AC: 16} == Counter(answers)
+        assert [0] == stored
+        assert other in process_ids
+        assert [] == left_of([victim])
+        assert 1 == ward.count("sonogate_door_silences_total")
+        assert 1 == ward.count("sonogate_door_restarts_total")
+
+
+async def associate_late(peer: Peer) -> int:
+    """Ask for an association and wait long; return the type of the answering PDU."""
+    await peer.say(associate_rq())
+    return (await peer.hear(60))[0]
+
+
+async def test_a_door_that_is_held_up_by_the_gate_is_let_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate does not come to reading what it says; that is no silence of the door."""
+    async with open_doors(tmp_path, {"door_silent_seconds": 2.0, "keep_seconds": 1.0}) as ward:
+        goes_on, announce = asyncio.Event(), ward.registrar.announce
+        process_ids = doors_of(ward).process_ids
+
+        async def stuck(instance: ReceivedInstance) -> None:
+            await goes_on.wait()
+            await announce(instance)
+
+        monkeypatch.setattr(ward.registrar, "announce", stuck)
+        held = await asyncio.to_thread(store, ward.port, [image(generate_uid())])
+        await asyncio.sleep(4)
+        goes_on.set()
+        kept = await asyncio.to_thread(store, ward.port, [image(generate_uid())])
+
+        assert ([OUT_OF_RESOURCES], [0]) == (held, kept)
+        assert process_ids == doors_of(ward).process_ids
+        assert 0 == ward.count("sonogate_door_silences_total")
+
+
+async def test_a_door_killed_while_the_gate_starts_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each first process is killed before it answers; the gate starts, and serves."""
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    dies_once = (
+        f"import os, pathlib, sys; mark = pathlib.Path({str(marks)!r}, sys.argv[2])\n"
+        "if not mark.exists(): mark.touch(); os.kill(os.getpid(), 9)\n"
+    )
+    monkeypatch.setattr(process_module, "START", dies_once + process_module.START)
+    async with open_doors(tmp_path / "gate") as ward:
+        assert 2 == len(doors_of(ward).process_ids)
+        assert 2 == len(list(marks.iterdir()))
+        assert [0] == await asyncio.to_thread(store, ward.port, [image(generate_uid())])
+
+
+async def test_a_door_that_is_always_killed_ends_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a few times; the gate does not try for ever without a door."""
+    monkeypatch.setattr(keeper_module, "PAUSES_SECONDS", (0.01, 0.01))
+    monkeypatch.setattr(process_module, "START", "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(DoorKilledError):
+        async with open_doors(tmp_path):
+            pass
 
 
 async def test_a_gate_without_doors_does_not_start(

@@ -30,6 +30,8 @@ from sonogate.receive.doors.wire import (
     Begin,
     CommitmentTaken,
     Failed,
+    Ping,
+    Pong,
     Ready,
     Reload,
     Report,
@@ -118,16 +120,21 @@ class Door:
             case Report(asked=asked, report=report):
                 self._spawn(self.commitments.report(number, asked, report))
             case Settled(object_ids=object_ids):
-                for each in object_ids:
-                    self.spool.settle(each)
+                self._settle(object_ids)
             case Room(has_room=has_room):
                 self.registrar.has_room = has_room
+            case Ping():
+                self.link.say(Pong())
             case Reload():
                 self.listener.reload()
             case Stop():
                 self.is_asked_to_stop.set()
             case _:
                 raise LinkBrokenError("the gate begins again")
+
+    def _settle(self, object_ids: Sequence[str]) -> None:
+        for object_id in object_ids:
+            self.spool.settle(object_id)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

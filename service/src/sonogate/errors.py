@@ -4,6 +4,7 @@ GateError
 ├── SettingsError            the gate does not start: names the line and the remedy
 │   └── SettingFileError     a file that a setting names is not what it must be
 ├── ModelError               a model can't be loaded: hash mismatch, missing file, no provider
+├── DoorKilledError          a door process was killed before it answered; it is started again
 ├── ReceiveError             answered to the cart: each leaf has a DIMSE status (`receive.status`)
 │   ├── SpoolFullError       no room to keep it; the sender retries              0xA700
 │   ├── ObjectTooLargeError  over the byte budget of one object                  0xA700
@@ -47,6 +48,10 @@ class SettingFileError(SettingsError):
 
 class ModelError(GateError):
     """The quality model can't be used."""
+
+
+class DoorKilledError(GateError):
+    """A door process was killed before it answered; is there memory enough for it?"""
 
 
 class ReceiveError(GateError):

@@ -140,6 +140,11 @@ class Metrics:
             "Door processes that ended and were replaced (listener.processes).",
             registry=registry,
         )
+        self.door_silences = Counter(
+            "sonogate_door_silences",
+            "Those of them that the gate killed, since they hung (listener.door_silent_seconds).",
+            registry=registry,
+        )
         self.keep_seconds = Histogram(
             "sonogate_keep_seconds",
             "Last byte of an object to durable.",

@@ -66,6 +66,10 @@ class ListenerSettings(Section):
     """Processes that share the port. 1: the gate's own answers. More: each is a process of its own,
     so that one that crashes ends its own associations only; the system spreads connections over
     them. Worth it where receiving keeps one core busy and others are idle; Linux only."""
+    door_silent_seconds: Annotated[float, Field(ge=2, le=300)] = 15.0
+    """A process of those that tells the gate nothing for so long, though asked, hangs: it is killed
+    and another takes its place. Shorter than most carts wait for an answer, longer than a busy
+    machine lets a process wait."""
     check_called_ae: bool = False
     """Reject associations that address another AE title."""
     senders: tuple[SenderSettings, ...] = ()

@@ -24,6 +24,8 @@ from sonogate.receive.doors.wire import (
     Failed,
     Knock,
     Leave,
+    Ping,
+    Pong,
     Refused,
     Report,
     Reported,
@@ -94,6 +96,8 @@ class Desk:
     ) -> None:
         self.link = link
         self.said_room = True
+        self.n_pongs = 0
+        self.is_busy = False
         self._house = house
         self._owed = owed
         self._places: Counter[SenderKey] = Counter()
@@ -105,11 +109,18 @@ class Desk:
         """Do what the door asks for until it is gone."""
         try:
             while True:
-                await self._take(await self.link.hear())
+                message = await self.link.hear()
+                self.is_busy = True
+                await self._take(message)
+                self.is_busy = False
         except LinkBrokenError as error:
             log.info("door_ended", reason=str(error))
         except Exception as error:  # noqa: BLE001 - boundary: the gate outlives what a door says
             log.error("door_ended", exception_type=type(error).__name__)
+
+    def ping(self) -> None:
+        """Ask the door whether it lives; the answer counts in `n_pongs`."""
+        self.link.say(Ping())
 
     async def close(self) -> None:
         """Give back what the door held; tell those who wait for it that nothing comes."""
@@ -155,6 +166,8 @@ class Desk:
 
     def _note(self, message: ToGate) -> None:
         match message:
+            case Pong():
+                self.n_pongs += 1
             case Counts(counts=counts):
                 for each in counts:
                     self._house.porter.count(*each)

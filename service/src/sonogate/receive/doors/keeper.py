@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sonogate.domain.instance import ReceivedInstance
-from sonogate.errors import GateError
+from sonogate.errors import DoorKilledError, GateError
 from sonogate.observe.health import Check
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics
@@ -17,6 +17,7 @@ from sonogate.receive.doors.desk import Desk, House
 from sonogate.receive.doors.process import DoorProcess
 from sonogate.receive.doors.sockets import close_all, listen_together
 from sonogate.receive.doors.takeover import Takeover
+from sonogate.receive.doors.watch import until_silent
 from sonogate.receive.doors.wire import Begin, Reload, Stop
 from sonogate.receive.listener import FAREWELL_SECONDS, STOP_SECONDS
 from sonogate.receive.spool import Spool
@@ -122,7 +123,7 @@ class Doors:
         """
         listener = self._settings.listener
         self._shares = listen_together(listener.host, listener.port, listener.processes)
-        opening = [self._open(number) for number in range(listener.processes)]
+        opening = [self._open_first(number) for number in range(listener.processes)]
         opened = await asyncio.gather(*opening, return_exceptions=True)
         for number, door in enumerate(opened):
             if isinstance(door, Door):
@@ -188,7 +189,7 @@ class Doors:
         """Serve a door; whenever it ends, take over what it left and open another."""
         n_young = 0
         while True:
-            await door.desk.serve()
+            await self._serve(door)
             await self._clear_away(door)
             if self._is_stopping:
                 return
@@ -198,6 +199,31 @@ class Doors:
             self._spawn(self._takeover.enter(left))
             self._metrics.door_restarts.inc()
             door = await self._replace(number, n_young)
+
+    async def _serve(self, door: Door) -> None:
+        """Do what a door asks for until its link ends; kill one that hangs, so that it does."""
+        watching = asyncio.create_task(self._watch(door))
+        try:
+            await door.desk.serve()
+        finally:
+            watching.cancel()
+
+    async def _watch(self, door: Door) -> None:
+        seconds = self._settings.listener.door_silent_seconds
+        await until_silent(door.desk, seconds)
+        log.error("door_silent", worker=door.owner, seconds=seconds)
+        self._metrics.door_silences.inc()
+        door.process.kill()
+
+    async def _open_first(self, number: int) -> Door:
+        """Open a door at the start; one that is killed meanwhile is no reason to give up."""
+        for attempt, pause_seconds in enumerate(PAUSES_SECONDS, start=1):
+            try:
+                return await self._open(number)
+            except DoorKilledError as error:
+                log.error("door_not_opened", reason=str(error), attempt=attempt)
+                await asyncio.sleep(pause_seconds)
+        return await self._open(number)
 
     async def _replace(self, number: int, n_young: int) -> Door:
         while True:

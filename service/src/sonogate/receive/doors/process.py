@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sonogate.errors import GateError
+from sonogate.errors import DoorKilledError, GateError
 from sonogate.receive.doors.desk import GateLink
 from sonogate.receive.doors.link import Link, LinkBrokenError
 from sonogate.receive.doors.wire import TO_DOOR, TO_GATE, Begin, Ready
@@ -45,6 +45,7 @@ class DoorProcess:
         """Start a process on its sockets and wait until it answers.
 
         Raises:
+            DoorKilledError: A signal ended it before.
             GateError: It did not.
         """
         ours, theirs = socket.socketpair()
@@ -61,8 +62,11 @@ class DoorProcess:
                 if not isinstance(await started.link.hear(), Ready):
                     raise LinkBrokenError("it does not say that it is ready")
         except (LinkBrokenError, TimeoutError) as error:
+            exit_code = await started.gone() if isinstance(error, LinkBrokenError) else None
             await started.end()
             await started.link.close()
+            if exit_code is not None and exit_code < 0:
+                raise DoorKilledError from error
             raise GateError(NOT_OPENED) from error
         except BaseException:
             await started.end()
@@ -81,14 +85,19 @@ class DoorProcess:
 
     async def end(self, *, is_asked: bool = False) -> int:
         """Return its exit code once it is gone; it is killed unless it was asked to end."""
-        if is_asked:
-            try:
-                async with asyncio.timeout(GONE_SECONDS):
-                    return await self.process.wait()
-            except TimeoutError:
-                pass
-        self.kill()
-        return await self.process.wait()
+        exit_code = await self.gone() if is_asked else None
+        if exit_code is None:
+            self.kill()
+            exit_code = await self.process.wait()
+        return exit_code
+
+    async def gone(self) -> int | None:
+        """Return its exit code if it ends by itself soon; negative: the signal that ended it."""
+        try:
+            async with asyncio.timeout(GONE_SECONDS):
+                return await self.process.wait()
+        except TimeoutError:
+            return None
 
 
 async def _spawn(handed_on: Sequence[socket.socket]) -> Process:

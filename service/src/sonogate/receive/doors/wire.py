@@ -112,6 +112,13 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """Say that you live."""
+
+    kind: Literal["ping"] = "ping"
+
+
+@dataclass(frozen=True, slots=True)
 class Reload:
     """Take the certificates anew."""
 
@@ -133,6 +140,13 @@ class Ready:
     """The door answers."""
 
     kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The door lives: it hears, and says this."""
+
+    kind: Literal["pong"] = "pong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +233,22 @@ ToDoor = (
     | Report
     | Settled
     | Room
+    | Ping
     | Reload
     | Stop
 )
-ToGate = Ready | Announce | Knock | Leave | Counts | Refused | StepSaid | CommitmentAsked | Reported
+ToGate = (
+    Ready
+    | Pong
+    | Announce
+    | Knock
+    | Leave
+    | Counts
+    | Refused
+    | StepSaid
+    | CommitmentAsked
+    | Reported
+)
 
 TO_DOOR: Final[TypeAdapter[ToDoor]] = TypeAdapter(Annotated[ToDoor, Field(discriminator="kind")])
 TO_GATE: Final[TypeAdapter[ToGate]] = TypeAdapter(Annotated[ToGate, Field(discriminator="kind")])
