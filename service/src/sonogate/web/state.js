@@ -91,8 +91,8 @@ export class State {
     try {
       this.keep(await api.readStudy(uid));
     } finally {
-      const again = this.reading.get(uid) === "again";
       setTimeout(() => {
+        const again = this.reading.get(uid) === "again"; // asked for while it was read, or since
         this.reading.delete(uid);
         if (again) this.refresh(uid).catch(() => {});
       }, REFRESH_MS);
