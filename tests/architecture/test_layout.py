@@ -36,6 +36,8 @@ def test_runtime_never_imports_torch(path: Path) -> None:
     """Only the training rooms may name torch, and none of them is imported at run time."""
     if {"training", "networks", "labelling", "export"} & set(path.parts):
         return
+    if path.parts[-2:] == ("mllm", "local.py"):  # an adapter that only tools of the models load
+        return
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = {
         name.split(".")[0]

@@ -116,3 +116,23 @@ def traces(config: Config, data: Data, out: Run) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
         print(loop.train(configs.read_config(config), data, out, Bars(progress)))
+
+
+@app.command()
+def mllm(
+    config: Config,
+    data: Data,
+    out: Run,
+    folds: Annotated[int, typer.Option(min=2, help="How many folds there are.")] = 4,
+    fold: Annotated[
+        int | None,
+        typer.Option(min=0, help="The fold it is to judge; by default it learns from all rows."),
+    ] = None,
+) -> None:
+    """Train a small multimodal language model that answers questions about clean pictures."""
+    loop = room("sonoquality.training.mllm.loop")
+    configs = import_module("sonoquality.training.mllm.config")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn()) as progress:
+        recipe = configs.read_config(config)
+        print(loop.train(recipe, data, out, (folds, fold), Bars(progress)))

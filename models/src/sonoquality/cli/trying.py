@@ -163,3 +163,23 @@ def _run(out: Path, shown: Sequence[pictures.Shown], by: str) -> None:
     judge = judges.baselines() if by == "baselines" else judges.entry(Path(by))
     with Progress() as progress:
         table.run(out, shown, judge, Bars(progress))
+
+
+@app.command()
+def language(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder of the tables.")],
+    *,
+    run: Annotated[Path, typer.Option(help="Folder of all folds of `sonoquality train mllm`.")],
+    folds: Annotated[int, typer.Option(min=2, help="How many folds there are.")] = 4,
+    per_source: Annotated[int, typer.Option(min=0, help="Pictures with ladders.")] = 4,
+    operators: Annotated[str, typer.Option(help="Of the ladders.")] = "SPK,DEF,SHA,CON,ATT,G-",
+) -> None:
+    """Ask the trained language models about pictures that they never learned from."""
+    trial = room("sonoquality.labelling.language_trial")
+    who = room("sonoquality.labelling.language").LanguageDiagnostician(run, folds)
+    with Progress() as progress:
+        bars = Bars(progress)
+        if per_source:
+            trial.ladders(data, who, out, (per_source, operators.split(",")), bars)
+        trial.answers(data, who, out, bars)
