@@ -126,16 +126,16 @@ def test_answers_follow_the_outline() -> None:
 
 def test_every_answer_is_one_of_its_candidates_and_few_whole_words(data: Path) -> None:
     """As many tokens as words, so that no answer's loss counts how a word is cut."""
-    from sonoquality.training.mllm.cases import read_cases, squares
+    from sonoquality.training.mllm.cases import squares, subjects
     from sonoquality.training.mllm.questions import questions_of
     from sonoquality.training.mllm.words import learn_tokenizer
 
     tokenizer = learn_tokenizer()
-    cases = read_cases(data)
-    seen = squares(cases, 56)
+    found = subjects(data)
+    seen = squares(found, 56)
     kinds = set()
-    for case, outline in zip(cases, seen.outlines, strict=True):
-        for question in questions_of(case.known, outline >= 0.5):
+    for subject, outline in zip(found, seen.outlines, strict=True):
+        for question in questions_of(subject.known, outline >= 0.5):
             kinds.add(question.kind)
             assert question.answer in question.candidates
             for answer in question.candidates:
