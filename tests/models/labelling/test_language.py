@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonoquality.arrays import Luma
+from sonoquality.arrays import Luma, UnitImage
 from sonoquality.mllm.port import MultimodalError
 
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.train
 
 SIDE = 56
-PICTURES = [
-    np.random.default_rng(n).integers(0, 256, (SIDE, SIDE)).astype(np.float32) / 255
+PICTURES: list[UnitImage] = [
+    np.random.default_rng(n).integers(0, 256, (SIDE, SIDE)).astype(np.float32) / np.float32(255)
     for n in range(3)
 ]
 

@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,8 +98,8 @@ class TrainedExaminee(Examinee):
         if not (folder / "config.json").exists():
             raise FileNotFoundError(f"{folder} holds no model; name the folder with config.json.")
         network = Qwen2VLForConditionalGeneration.from_pretrained(folder, local_files_only=True)
-        self._asker = Asker(network.eval())
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._asker = Asker(network.train(mode=False))
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.name = f"{folder.parent.name}/{folder.name}"
         pixels = json.loads((folder / PICTURES_FILE).read_text(encoding="utf-8"))["size"]
         self.side = math.isqrt(int(pixels["longest_edge"]))

@@ -30,8 +30,9 @@ class _Asking:
     kind = "language"
 
     def __init__(self, name: str, examinee_of: Callable[[Case], Examinee]) -> None:
-        self.name, self._examinee_of = name, examinee_of
-        self._asked = cache(self._needing)
+        self.name = name
+        self.examinee_of = examinee_of
+        self._asked, self.all_questions = cache(self._needing), cache(self._all)
 
     def has(self, case: Case) -> bool:
         """Tell whether there is a question that needs the picture."""
@@ -39,7 +40,7 @@ class _Asking:
 
     def can_answer(self, scan: Scan) -> bool:
         """Questions are answered on any scan; which there are is the case's matter."""
-        return scan.mask.any()
+        return bool(scan.mask.any())
 
     def questions(self, case: Case) -> tuple[Question, ...]:
         """Return what a case is asked: all that its model does not answer without looking."""
@@ -50,15 +51,24 @@ class _Asking:
 
         Columns: mean loss of the true answers, and of its own answers on the first.
         """
-        questions, examinee = self.questions(case), self._examinee_of(case)
-        seen = [np.where(scan.mask, each, 0).astype(np.float32) / WHITE for each in pictures]
+        questions, examinee = self.questions(case), self.examinee_of(case)
+        seen = [
+            square((np.where(scan.mask, each, 0) / WHITE).astype(np.float32), examinee.side)
+            for each in pictures
+        ]
         own = examinee.own_answers(questions, seen[0])
         columns = [examinee.losses(questions, seen), examinee.losses(questions, seen, own)]
         return np.stack(columns, axis=1)
 
     def _needing(self, case: Case) -> tuple[Question, ...]:
-        examinee = self._examinee_of(case)
-        return tuple(examinee.needing_the_picture(all_questions(case, examinee.side)))
+        return tuple(self.examinee_of(case).needing_the_picture(self.all_questions(case)))
+
+    def _all(self, case: Case) -> tuple[Question, ...]:
+        """Return all that can be asked of a case; places and sizes are those its model is shown."""
+        subject, side = subject_of(case), self.examinee_of(case).side
+        _, outline = subject.read()
+        shown = None if outline is None else square(outline.astype(np.float32), side) >= HALF
+        return tuple(questions_of(subject.known, shown))
 
 
 class LanguageDiagnostician(_Asking):
@@ -70,9 +80,12 @@ class LanguageDiagnostician(_Asking):
         Raises:
             FileNotFoundError: while asking, where the run of a fold is not finished.
         """
-        load = cache(lambda name: TrainedExaminee(run / name / MODEL_FOLDER))
-        self.examinee_of = lambda case: load(run_of(case.row, n_folds))
-        super().__init__("language", self.examinee_of)
+
+        @cache
+        def load(name: str) -> Examinee:
+            return TrainedExaminee(run / name / MODEL_FOLDER)
+
+        super().__init__("language", lambda case: load(run_of(case.row, n_folds)))
 
 
 class MultimodalDiagnostician(_Asking):
@@ -89,11 +102,3 @@ def run_of(row: Row, n_folds: int) -> str:
     """Return the run whose network may judge a row."""
     fold = fold_of(row, n_folds)
     return ALL if fold == HELD_BACK else f"fold-{fold}"
-
-
-def all_questions(case: Case, side: int) -> list[Question]:
-    """Return all that can be asked of a case; sizes and places are those seen at a side."""
-    subject = subject_of(case)
-    _, outline = subject.read()
-    shown = None if outline is None else square(outline.astype(np.float32), side) >= HALF
-    return questions_of(subject.known, shown)

@@ -14,8 +14,9 @@ from sonoquality import degrade
 from sonoquality.arrays import UnitImage
 from sonoquality.labelling.cases import Case, Scan, all_cases
 from sonoquality.labelling.folds import OPTIMISTIC
-from sonoquality.labelling.language import LanguageDiagnostician, all_questions
+from sonoquality.labelling.language import LanguageDiagnostician
 from sonoquality.labelling.spoiled import speckle_only
+from sonoquality.training.segmentation.pictures import square
 
 ANSWERS, LADDERS = "language-answers.csv", "language-ladders.csv"
 Progress = Callable[[str, int, int], None]
@@ -58,13 +59,13 @@ def ladders(
 
 def _answers_of(case: Case, who: LanguageDiagnostician) -> Iterator[Line]:
     scan, examinee = case.read(), who.examinee_of(case)
-    clean = np.where(scan.mask, scan.image, np.float32(0))
+    clean = square(np.where(scan.mask, scan.image, np.float32(0)), examinee.side)
     pictures = {
         "clean": clean,
         "blank": np.zeros_like(clean),
-        "speckle": speckle_only(scan, case.row.seed),
+        "speckle": square(speckle_only(scan, case.row.seed), examinee.side),
     }
-    questions = all_questions(case, examinee.side)
+    questions = who.all_questions(case)
     losses = examinee.question_losses(questions, list(pictures.values()))
     said = {name: examinee.own_answers(questions, each) for name, each in pictures.items()}
     needing = who.questions(case)
@@ -84,10 +85,12 @@ def _ladders_of(case: Case, who: LanguageDiagnostician, operators: Sequence[str]
     if not questions:
         return
     scan = case.read()
-    clean = _spoiled(scan, operators[0], 0, case.row.seed)
-    own = examinee.own_answers(questions, clean)
+    own = examinee.own_answers(questions, np.where(scan.mask, scan.image, np.float32(0)))
     for operator in operators:
-        rungs = [_spoiled(scan, operator, level, case.row.seed) for level in (0, *degrade.LEVELS)]
+        rungs = [
+            square(_spoiled(scan, operator, level, case.row.seed), examinee.side)
+            for level in (0, *degrade.LEVELS)
+        ]
         accuracy = examinee.question_losses(questions, rungs)
         consistency = examinee.question_losses(questions, rungs, own)
         for level in range(len(rungs)):

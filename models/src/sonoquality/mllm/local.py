@@ -51,7 +51,7 @@ class LocalMultimodal:
             self._reader = _reader(folder)
         except LOADING as error:
             raise MultimodalError(f"{folder} can't be loaded by transformers: {error}") from error
-        self._model.eval()
+        self._model.train(mode=False)
         self.name = folder.resolve().name
 
     def logprobs(
@@ -174,11 +174,13 @@ class _PairReader(_Reader):
 
 
 def _reader(folder: Path) -> _Reader:
+    processors: Any = AutoProcessor
+    image_processors: Any = AutoImageProcessor
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     if find_spec("torchvision") is not None:
-        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        processor = processors.from_pretrained(folder, local_files_only=True)
         return _Reader(processor, tokenizer)
     if tokenizer.convert_tokens_to_ids(IMAGE) != tokenizer.unk_token_id:
-        images = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+        images = image_processors.from_pretrained(folder, local_files_only=True)
         return _PairReader(images, tokenizer)
-    return _Reader(AutoProcessor.from_pretrained(folder, local_files_only=True), tokenizer)
+    return _Reader(processors.from_pretrained(folder, local_files_only=True), tokenizer)

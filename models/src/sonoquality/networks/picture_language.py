@@ -135,12 +135,12 @@ class Asker:
     def __init__(self, network: Qwen2VLForConditionalGeneration) -> None:
         self.network = network
         network.set_attn_implementation("eager")  # the fused form is slower in bfloat16 on a CPU
-        vision = network.config.vision_config
-        self.patch = int(vision.patch_size)
+        self._config: Any = network.config
+        self.patch = int(self._config.vision_config.patch_size)
 
     def look(self, pictures: Tensor) -> Looked:
         """Pass pictures (n, side, side) in [0, 1] through the vision tower and as a prefix."""
-        model, config = self.network.model, self.network.config
+        model, config = self.network.model, self._config
         grid = pictures.shape[1] // self.patch
         seen = _seen(model.visual, pictures, self.patch)
         tokens = model.visual.merger(seen)
@@ -156,7 +156,8 @@ class Asker:
             past_key_values=cache,
             use_cache=True,
         )
-        kept = [(layer.keys, layer.values) for layer in cache.layers]
+        layers: list[Any] = cache.layers
+        kept = [(layer.keys, layer.values) for layer in layers]
         return Looked(kept=kept, patches=seen)
 
     def log_likelihoods(self, looked: Looked, asked: Asked, of: Tensor) -> Tensor:

@@ -20,10 +20,13 @@ BLACK_SHARE = 0.35  #: of the pictures without tissue
 MEANS, SPREADS, GRAINS = (0.15, 0.55), (0.04, 0.2), (0.5, 2.0)  #: of speckle; grains in px
 
 #: Organ and finding of every picture there may be.
-_LABELS = [(organ, None) for organ in sorted(set(ORGANS.values()))] + [
-    (ORGANS[source], finding)
-    for source, findings in FINDINGS.items()
-    for finding in findings.values()
+_LABELS: list[tuple[str, str | None]] = [
+    *((organ, None) for organ in sorted(set(ORGANS.values()))),
+    *(
+        (ORGANS[source], finding)
+        for source, findings in FINDINGS.items()
+        for finding in findings.values()
+    ),
 ]
 N_LABELS = len(_LABELS)
 

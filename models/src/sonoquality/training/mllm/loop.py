@@ -122,7 +122,7 @@ class Pupil(nn.Module):
         sizes = TowerSizes(
             **shape.model_dump(),
             vocabulary=len(tokenizer),
-            tokens={each: tokenizer.convert_tokens_to_ids(each) for each in special},
+            tokens=dict(zip(special, tokenizer.convert_tokens_to_ids(list(special)), strict=True)),
         )
         self.network = picture_language.build(sizes)
         self.outline = nn.Linear(shape.vision_width, 1)

@@ -1,6 +1,7 @@
 """The small tokenizer: byte-level, so that any text can be asked, whole words where ours are."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -43,13 +44,15 @@ def learn_tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(sorted(set(sentences())), trainer)
-    return PreTrainedTokenizerFast(
+    made: Any = PreTrainedTokenizerFast
+    fast: PreTrainedTokenizerFast = made(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
         extra_special_tokens=[VISION_START, VISION_END, IMAGE, VIDEO],
         chat_template=TEMPLATE,
     )
+    return fast
 
 
 def sentences() -> Iterable[str]:
