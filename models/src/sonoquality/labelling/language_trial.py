@@ -68,7 +68,7 @@ def _answers_of(case: Case, who: LanguageDiagnostician) -> Iterator[Line]:
     questions = who.all_questions(case)
     losses = examinee.question_losses(questions, list(pictures.values()))
     said = {name: examinee.own_answers(questions, each) for name, each in pictures.items()}
-    needing = who.questions(case)
+    needing = examinee.needing_the_picture(questions)
     for number, question in enumerate(questions):
         yield {
             **_named(case),

@@ -6,7 +6,7 @@ of the plain forward pass.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -135,7 +135,7 @@ class Asker:
     def __init__(self, network: Qwen2VLForConditionalGeneration) -> None:
         self.network = network
         network.set_attn_implementation("eager")  # the fused form is slower in bfloat16 on a CPU
-        self._config: Any = network.config
+        self._config = cast("Any", network.config)
         self.patch = int(self._config.vision_config.patch_size)
 
     def look(self, pictures: Tensor) -> Looked:

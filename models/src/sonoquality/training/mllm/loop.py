@@ -122,7 +122,7 @@ class Pupil(nn.Module):
         sizes = TowerSizes(
             **shape.model_dump(),
             vocabulary=len(tokenizer),
-            tokens=dict(zip(special, tokenizer.convert_tokens_to_ids(list(special)), strict=True)),
+            tokens={each: tokenizer.get_vocab()[each] for each in special},
         )
         self.network = picture_language.build(sizes)
         self.outline = nn.Linear(shape.vision_width, 1)
