@@ -86,6 +86,9 @@ def test_losses_are_those_of_the_truth_and_of_the_own_answer(data: Path, run: Pa
     outside = np.where(scan.mask, clean, 255).astype(np.uint8)
     losses = who.losses(case, scan, np.stack([clean, clean // 3, outside]))
 
+    asked = {question.kind for question in who.questions(case)}
+    assert asked < {question.kind for question in who.all_questions(case)}
+    assert "organ" not in asked  # the frame tells it
     assert (3, 2) == losses.shape
     assert losses[0, 1] <= losses[0, 0] + 1e-6
     assert losses[0] == pytest.approx(losses[2])

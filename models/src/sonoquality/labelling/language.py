@@ -82,9 +82,7 @@ class _Asking:
 class LanguageDiagnostician(_Asking):
     """The networks of `sonoquality train mllm`: a case is asked of one that never saw it."""
 
-    def __init__(
-        self, run: Path, n_folds: int = 4, without: Sequence[str] = FRAME_TELLS
-    ) -> None:
+    def __init__(self, run: Path, n_folds: int = 4, without: Sequence[str] = FRAME_TELLS) -> None:
         """Take the folder of all folds' runs; a network is loaded when it is first asked.
 
         Args:
