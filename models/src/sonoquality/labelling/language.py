@@ -23,9 +23,8 @@ from sonoquality.training.mllm.loop import ALL, MODEL_FOLDER
 from sonoquality.training.mllm.questions import Question, questions_of
 from sonoquality.training.segmentation.pictures import HALF, square
 
-
-#: What our networks still tell of a scan full of speckle: its frame says the organ (`frame`). At 800
-#: steps they kept a third of what the tissue tells them; of all other kinds together, 2 %.
+#: What our networks still tell of a scan full of speckle, since its frame says it (`frame`): there
+#: they keep a third of what they know of the organ, and 2 % of all other kinds together.
 FRAME_TELLS = ("organ",)
 
 
