@@ -171,7 +171,9 @@ ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER (default NRQ's) against ladd
 medqm: $(VENV)/.train ## label images by what faults cost a diagnosis, train MedQM-I and its variants (hours; goes on); writes docs/results
 	@$(BIN)/sonoquality medqm copies --data ../shared/data --run $(MEDQM_RUN)
 	@$(BIN)/sonoquality medqm diagnosticians --config models/recipes/diagnosticians.toml --data ../shared/data --run $(MEDQM_RUN)
-	@$(BIN)/sonoquality medqm diagnose --data ../shared/data --run $(MEDQM_RUN)
+	@for fold in "--fold 0" "--fold 1" "--fold 2" "--fold 3" ""; do $(BIN)/sonoquality train mllm $$fold \
+	  --config models/recipes/mllm.toml --data ../shared/data --out $(MEDQM_RUN)/mllm || exit 1; done
+	@$(BIN)/sonoquality medqm diagnose --data ../shared/data --run $(MEDQM_RUN) --language $(MEDQM_RUN)/mllm
 	@$(BIN)/sonoquality medqm labels $(MEDQM_I)
 	@$(BIN)/sonoquality medqm train $(MEDQM_I) --variants
 	@$(BIN)/sonoquality medqm measure $(MEDQM_I) --out docs/results

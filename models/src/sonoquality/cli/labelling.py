@@ -36,11 +36,22 @@ def diagnosticians(config: Config, data: Data, run: Run) -> None:
 
 
 @app.command()
-def diagnose(data: Data, run: Run, most: Most = 120) -> None:
+def diagnose(
+    data: Data,
+    run: Run,
+    *,
+    language: Annotated[
+        Path | None, typer.Option(help="Folder of `sonoquality train mllm`; adds a kind.")
+    ] = None,
+    most: Most = 120,
+) -> None:
     """Let the small diagnosticians work on every copy."""
     study = _study(data, run, most)
+    who = study.small()
+    if language is not None:
+        who.append(room("sonoquality.labelling.language").LanguageDiagnostician(language))
     with Progress() as progress:
-        study.diagnose(study.small(), Bars(progress))
+        study.diagnose(who, Bars(progress))
 
 
 @app.command()
