@@ -111,7 +111,10 @@ class Gate:
             spool=self.spool,
             examiner=self.pool,
             policy=Policy.from_settings(
-                greeting.high_from, greeting.medium_from, self.settings.judge
+                greeting.high_from,
+                greeting.medium_from,
+                self.settings.judge,
+                self.settings.language,
             ),
             targets=self.targets,
             metrics=self.metrics,
@@ -252,5 +255,6 @@ def make_api_ports(gate: Gate) -> ApiPorts:
         upload_dir=gate.upload_dir,
         on_change=gate.tell,
         note=gate.trail.note,
+        language=gate.settings.language,
         forwarding=ForwardBook(gate.database, gate.forwarder),
     )

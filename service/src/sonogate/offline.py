@@ -25,6 +25,7 @@ from sonogate.domain.job import Examination, Job, Outcome
 from sonogate.domain.verdict import Band, Seconds, Verdict
 from sonogate.judge.findings import action_of, notes
 from sonogate.judge.policy import Policy
+from sonogate.messages import LANGUAGE, Language
 from sonogate.score.scorer import ModelScorer
 from sonogate.settings import Settings
 from sonogate.worker import Examiner
@@ -40,6 +41,7 @@ class Judged:
     path: Path
     verdict: Verdict | None = None
     skipped: str | None = None
+    language: Language = LANGUAGE  #: of the verdict's sentences
 
     def to_json(self) -> dict[str, Any]:
         """Return the verdict's schema with the file's `path` in front."""
@@ -55,7 +57,10 @@ class Judged:
         quality = "" if verdict.quality is None else f" {verdict.quality:.0f}"
         said = [f"{word}{quality}", *(part for part in (verdict.reason, verdict.action) if part)]
         mark = "noticed" if verdict.band is Band.HIGH else "also"
-        more = [f"{mark}: {each.label}. {action_of(each.code)}" for each in notes(verdict)]
+        more = [
+            f"{mark}: {each.label}. {action_of(each.code, self.language)}"
+            for each in notes(verdict)
+        ]
         return "\n    ".join([f"{self.path}: {'. '.join(said)}", *more])
 
 
@@ -67,7 +72,9 @@ def judge_files(paths: Sequence[Path], settings: Settings) -> Iterator[Judged]:
     """
     scorer = ModelScorer.open(settings.scoring)
     examiner, greeting = Examiner(scorer), scorer.greeting
-    policy = Policy.from_settings(greeting.high_from, greeting.medium_from, settings.judge)
+    policy = Policy.from_settings(
+        greeting.high_from, greeting.medium_from, settings.judge, settings.language
+    )
     for path in files_under(paths):
         try:
             received = received_from(path)
@@ -75,7 +82,7 @@ def judge_files(paths: Sequence[Path], settings: Settings) -> Iterator[Judged]:
             yield Judged(path=path, skipped=str(error))
             continue
         verdict = _judge(received, path, examiner, policy, settings.scoring.max_frames)
-        yield Judged(path=path, verdict=verdict)
+        yield Judged(path=path, verdict=verdict, language=settings.language)
 
 
 def received_from(path: Path) -> ReceivedInstance:

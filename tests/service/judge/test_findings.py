@@ -10,6 +10,7 @@ from sonogate.judge.findings import (
     find,
     notes,
     place,
+    reason_code_of,
     sentence_and_action,
 )
 from sonoquality import attributes
@@ -66,14 +67,14 @@ def test_a_place_is_said_in_words(region: FindingRegion | None, where: str) -> N
 
 
 def test_the_example_of_the_specification() -> None:
-    """Left third dark from the skin down: add gel, recouple the probe."""
+    """Left third dark from the skin down: add gel, set the probe on."""
     third = Region(x=SCAN.x, y=SCAN.y, width=SCAN.width // 3, height=SCAN.height)
     findings = find({"poor_contact": Attribute(severity=0.8, region=third)}, 0.35, SCAN)
 
-    reason, action = sentence_and_action(Band.LOW, findings)
+    reason, action = sentence_and_action(reason_code_of(Band.LOW, findings), findings)
 
     assert "The left third is dark from the skin down" == reason
-    assert "Add gel and recouple the probe" == action
+    assert "Add gel and set the whole face of the probe on the skin" == action
 
 
 def test_every_finding_has_its_own_sentence_and_place() -> None:
@@ -104,7 +105,7 @@ def test_notes_are_what_reason_and_action_leave_out(quality: float, expected: li
 
 def test_a_low_image_without_a_fault_still_gets_a_reason_and_an_action() -> None:
     """The model may see what no measure names."""
-    reason, action = sentence_and_action(Band.MEDIUM, [])
+    reason, action = sentence_and_action(reason_code_of(Band.MEDIUM, []), [])
 
     assert reason
     assert action

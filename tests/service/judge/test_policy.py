@@ -44,7 +44,12 @@ def test_a_picture_that_may_be_no_tissue_is_graded_and_uncertain(
     assert "Look yourself" in verdict.action
     assert ["too_dark"] == [finding.code for finding in notes(verdict)]
     plain = judge(answer)
-    assert verdict.doubt == Doubt(code=doubt, reason=plain.reason, action=plain.action)
+    assert verdict.doubt == Doubt(
+        code=doubt,
+        reason=plain.reason,
+        reason_code=plain.reason_code,
+        action=plain.action,
+    )
 
 
 def threshold(

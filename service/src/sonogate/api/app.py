@@ -23,6 +23,7 @@ from sonogate.api import (
     stow,
     studies,
     verdicts,
+    words,
 )
 from sonogate.api.auditing import Auditing
 from sonogate.api.dependencies import ApiPorts
@@ -91,4 +92,5 @@ def _serve_page(app: FastAPI) -> None:
     async def read_page() -> FileResponse:
         return FileResponse(WEB / "index.html", media_type="text/html; charset=utf-8")
 
+    app.include_router(words.router)
     app.mount("/web", StaticFiles(directory=WEB), name="web")

@@ -20,6 +20,7 @@ from sonogate.domain.rejection import Rejection
 from sonogate.domain.study import Study, StudyStatus, StudySummary
 from sonogate.domain.verdict import Ruling, Verdict
 from sonogate.errors import UnknownDestinationError, UnknownInstanceError
+from sonogate.messages import LANGUAGE, Language
 from sonogate.observe.health import Readiness
 from sonogate.observe.metrics import Metrics
 from sonogate.settings import HttpSettings
@@ -209,6 +210,7 @@ class ApiPorts:
     forwarding: ForwardLog | None = None  #: None: nothing is ever passed on
     results: ResultBook | None = None  #: what was made of verdicts; None: nothing is
     note: NoteTaker = _unnoted
+    language: Language = LANGUAGE  #: the site's; a client may ask for another
     closing: asyncio.Event = field(
         default_factory=asyncio.Event
     )  #: set it to end all event streams

@@ -9,14 +9,17 @@ seam between catching up and living on.
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
+from pydantic import ValidationError
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from sonogate.api.dependencies import ApiPorts, PortsDep
 from sonogate.api.problems import Problem
 from sonogate.api.schemas import ErrorBody
+from sonogate.api.wording import Wording, WordingDep
+from sonogate.domain.verdict import Verdict
 from sonogate.store.records import Event
 
 router = APIRouter(prefix="/v1", tags=["events"])
@@ -42,14 +45,23 @@ def _number(text: str | None) -> int | None:
     return int(text)
 
 
-def _to_sse(event: Event) -> ServerSentEvent:
+def _in_words(event: Event, wording: Wording) -> dict[str, Any]:
+    """Return an event's body as the client reads it; one of another release stays as it is."""
+    try:
+        verdict = Verdict.model_validate(event.body.get("verdict"))
+    except ValidationError:
+        return dict(event.body)
+    return {**event.body, "verdict": wording.verdict(verdict).model_dump(mode="json")}
+
+
+def _to_sse(event: Event, wording: Wording) -> ServerSentEvent:
     body = {
         "id": event.id,
         "kind": event.kind,
         "at": event.at.isoformat(),
         "study_instance_uid": event.study_uid,
         "object_id": event.object_id,
-        **event.body,
+        **_in_words(event, wording),
     }
     return ServerSentEvent(json.dumps(body, ensure_ascii=False), event=event.kind, id=str(event.id))
 
@@ -73,7 +85,9 @@ async def _growth(ports: ApiPorts, event_id: int) -> None:
         await asyncio.gather(*waits, return_exceptions=True)
 
 
-async def _stream(ports: ApiPorts, asked: int | None) -> AsyncIterator[ServerSentEvent]:
+async def _stream(
+    ports: ApiPorts, asked: int | None, wording: Wording
+) -> AsyncIterator[ServerSentEvent]:
     newest = await ports.events.last_id()
     pruned_to = await ports.events.pruned_to()
     reset = asked is not None and not pruned_to <= asked <= newest  # too old, or another database
@@ -82,18 +96,18 @@ async def _stream(ports: ApiPorts, asked: int | None) -> AsyncIterator[ServerSen
     while not ports.closing.is_set():
         page = await ports.events.after(position, PAGE_OF_EVENTS)
         for event in page:
-            yield _to_sse(event)
+            yield _to_sse(event, wording)
             position = event.id
         if not page:
             await _growth(ports, position)
 
 
 async def _counted(
-    request: Request, ports: ApiPorts, asked: int | None
+    request: Request, ports: ApiPorts, asked: int | None, wording: Wording
 ) -> AsyncIterator[ServerSentEvent]:
     request.app.state.n_streams += 1
     try:
-        async for event in _stream(ports, asked):
+        async for event in _stream(ports, asked, wording):
             yield event
     finally:
         request.app.state.n_streams -= 1
@@ -111,6 +125,7 @@ async def _counted(
 async def follow_events(
     request: Request,
     ports: PortsDep,
+    wording: WordingDep,
     last_event_id: Annotated[
         str | None, Query(description="As the header, for clients that can't set one.")
     ] = None,
@@ -137,5 +152,8 @@ async def follow_events(
             retry_after_seconds=10,
         )
     return EventSourceResponse(
-        _counted(request, ports, asked), ping=KEEP_ALIVE_SECONDS, send_timeout=SEND_SECONDS
+        _counted(request, ports, asked, wording),
+        ping=KEEP_ALIVE_SECONDS,
+        send_timeout=SEND_SECONDS,
+        headers={"Content-Language": wording.language, "Vary": "Accept-Language"},
     )

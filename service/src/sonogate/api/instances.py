@@ -14,6 +14,7 @@ from sonogate.api.schemas import (
     UidPath,
     Version,
 )
+from sonogate.api.wording import WordingDep
 from sonogate.domain.verdict import Verdict
 
 router = APIRouter(
@@ -40,17 +41,25 @@ class PngResponse(Response):
 
 @router.get("", summary="Read a verdict")
 async def read_instance(
-    sop_instance_uid: UidPath, studies: StudiesDep, content_sha256: ContentHash = None
+    sop_instance_uid: UidPath,
+    studies: StudiesDep,
+    wording: WordingDep,
+    content_sha256: ContentHash = None,
 ) -> Verdict:
     """Return the verdict of the latest content under this UID; `pending` until it is judged."""
-    return await studies.instance(sop_instance_uid, content_sha256)
+    return wording.verdict(await studies.instance(sop_instance_uid, content_sha256))
 
 
 @router.get("/versions", summary="Read all verdicts of a UID in conflict")
-async def read_versions(sop_instance_uid: UidPath, studies: StudiesDep) -> list[Version]:
+async def read_versions(
+    sop_instance_uid: UidPath, studies: StudiesDep, wording: WordingDep
+) -> list[Version]:
     """Return every content received under this SOP instance UID, with its verdict."""
     pairs = await studies.versions(sop_instance_uid)
-    return [Version(content_sha256=sha256, verdict=verdict) for sha256, verdict in pairs]
+    return [
+        Version(content_sha256=sha256, verdict=wording.verdict(verdict))
+        for sha256, verdict in pairs
+    ]
 
 
 @router.get("/thumbnail.png", summary="See the image", response_class=PngResponse, responses=PNG)
@@ -69,20 +78,21 @@ async def read_heatmap(sop_instance_uid: UidPath, studies: StudiesDep) -> Respon
 
 @router.post("/override", summary="Overrule the machine")
 async def override_instance(
-    sop_instance_uid: UidPath, wish: OverrideRequest, ports: PortsDep
+    sop_instance_uid: UidPath, wish: OverrideRequest, ports: PortsDep, wording: WordingDep
 ) -> Verdict:
     """Put a person's band over the machine's: audited, reversible; both stay readable."""
     before = await ports.studies.instance(sop_instance_uid)
     verdict = await ports.studies.override(sop_instance_uid, wish.band, wish.reason, wish.by)
     count_override(ports, before, verdict)
     tell(ports)
-    return verdict
+    return wording.verdict(verdict)
 
 
 @router.delete("/override", summary="Take an override back")
 async def revoke_override(
     sop_instance_uid: UidPath,
     ports: PortsDep,
+    wording: WordingDep,
     signature: Signature | None = None,
     by: Annotated[str, Query(max_length=64, description="As in the body, which counts.")] = "",
 ) -> Verdict:
@@ -90,4 +100,4 @@ async def revoke_override(
     who = signature.by if signature else by.strip() or CALLER
     verdict = await ports.studies.revoke_override(sop_instance_uid, who)
     tell(ports)
-    return verdict
+    return wording.verdict(verdict)

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from sonogate.api.dependencies import StudiesDep
 from sonogate.api.instances import PNG, PngResponse
 from sonogate.api.schemas import ErrorBody, ObjectIdPath
+from sonogate.api.wording import WordingDep
 from sonogate.domain.verdict import Verdict
 
 router = APIRouter(
@@ -15,9 +16,9 @@ router = APIRouter(
 
 
 @router.get("", summary="Read an object's verdict")
-async def read_object(object_id: ObjectIdPath, studies: StudiesDep) -> Verdict:
+async def read_object(object_id: ObjectIdPath, studies: StudiesDep, wording: WordingDep) -> Verdict:
     """Return the verdict of one received object; `pending` until it is judged."""
-    return await studies.verdict_of_object(object_id)
+    return wording.verdict(await studies.verdict_of_object(object_id))
 
 
 @router.get("/thumbnail.png", summary="See the object", response_class=PngResponse, responses=PNG)

@@ -10,9 +10,10 @@ from sonogate.api.changes import tell
 from sonogate.api.dependencies import ApiPorts, PortsDep, StudiesDep
 from sonogate.api.problems import Problem
 from sonogate.api.schemas import CALLER, ErrorBody, Person, Signature, UidPath
+from sonogate.api.wording import WordingDep
 from sonogate.domain.rejection import Rejection
 from sonogate.domain.verdict import Verdict
-from sonogate.messages import text
+from sonogate.messages import Language, text
 from sonogate.settings.results import RejectBy
 
 router = APIRouter(prefix="/v1", tags=["rejections"])
@@ -61,13 +62,13 @@ class RejectionRules(_Body):
 
 
 @router.get("/rejections", summary="See whether and why images may be rejected")
-async def read_rejection_rules(ports: PortsDep) -> RejectionRules:
+async def read_rejection_rules(ports: PortsDep, wording: WordingDep) -> RejectionRules:
     """Return whether rejecting is on, and every reason that a rejection may have."""
     reject_by = ports.results.rejections_by if ports.results else None
     return RejectionRules(
         enabled=reject_by is not None,
         reject_by=reject_by,
-        reasons=[_reason(code) for code in REASONS],
+        reasons=[_reason(code, wording.language) for code in REASONS],
     )
 
 
@@ -85,7 +86,7 @@ async def read_rejection(sop_instance_uid: UidPath, studies: StudiesDep) -> Reje
     "/instances/{sop_instance_uid}/rejection", summary="Reject an image", responses=RESPONSES
 )
 async def reject_instance(
-    sop_instance_uid: UidPath, wish: RejectionRequest, ports: PortsDep
+    sop_instance_uid: UidPath, wish: RejectionRequest, ports: PortsDep, wording: WordingDep
 ) -> Verdict:
     """Confirm that an image is not to be used: at the study's close its rejection is sent.
 
@@ -94,7 +95,7 @@ async def reject_instance(
     _check_on(ports)
     verdict = await ports.studies.reject(sop_instance_uid, wish.reason, wish.by)
     tell(ports)
-    return verdict
+    return wording.verdict(verdict)
 
 
 @router.delete(
@@ -103,6 +104,7 @@ async def reject_instance(
 async def revoke_rejection(
     sop_instance_uid: UidPath,
     ports: PortsDep,
+    wording: WordingDep,
     by: Annotated[str, Query(max_length=64, description="As in the body, which counts.")] = "",
     signature: Signature | None = None,
 ) -> Verdict:
@@ -114,7 +116,7 @@ async def revoke_rejection(
     who = signature.by if signature else by.strip() or CALLER
     verdict = await ports.studies.revoke_rejection(sop_instance_uid, who)
     tell(ports)
-    return verdict
+    return wording.verdict(verdict)
 
 
 def _check_on(ports: ApiPorts) -> None:
@@ -127,11 +129,11 @@ def _check_on(ports: ApiPorts) -> None:
         )
 
 
-def _reason(code: str) -> RejectionReason:
+def _reason(code: str, language: Language) -> RejectionReason:
     return RejectionReason(
         code=code,
         meaning=REASONS[code].meaning,
-        words=text(f"rejection.{code}"),
+        words=text(f"rejection.{code}", language),
         of_ultrasound=code not in FOR_X_RAY,
         findings=[name for name, own in FINDINGS.items() if own.nearest == code],
     )

@@ -7,19 +7,10 @@ from fastapi import APIRouter, Path, Query
 from sonogate.api.changes import count_close, count_replaced, tell
 from sonogate.api.dependencies import PortsDep, StudiesDep
 from sonogate.api.schemas import CALLER, Answer, ErrorBody, Sender, Signature, UidPath
+from sonogate.api.wording import WordingDep
 from sonogate.domain.study import Study, StudyStatus, StudySummary
-from sonogate.messages import text
 
 Responses = dict[int | str, dict[str, Any]]
-
-
-def _in_words(key: str | None) -> str | None:
-    """Say an advice; the tracker stores its key, so that a later language needs no new verdicts."""
-    return text(key) if key else None
-
-
-def _shown(study: Study) -> Study:
-    return study.model_copy(update={"sender_advice": _in_words(study.sender_advice)})
 
 
 router = APIRouter(prefix="/v1", tags=["studies"])
@@ -43,23 +34,23 @@ async def list_studies(
 
 
 @router.get("/studies/{study_uid}", summary="Read a study", responses={**NOT_FOUND})
-async def read_study(study_uid: UidPath, studies: StudiesDep) -> Study:
+async def read_study(study_uid: UidPath, studies: StudiesDep, wording: WordingDep) -> Study:
     """Return a study: all verdicts, open questions, what to re-acquire, `ready_to_close`."""
-    return _shown(await studies.get(study_uid))
+    return wording.study(await studies.get(study_uid))
 
 
 @router.post(
     "/studies/{study_uid}/close", summary="Close a study", responses={**NOT_FOUND, **NOT_NOW}
 )
 async def close_study(
-    study_uid: UidPath, ports: PortsDep, signature: Signature | None = None
+    study_uid: UidPath, ports: PortsDep, wording: WordingDep, signature: Signature | None = None
 ) -> Study:
     """Close a study now instead of after the quiet time; a late image reopens it, visibly."""
     before = await ports.studies.get(study_uid)
     study = await ports.studies.close(study_uid, signature.by if signature else CALLER)
     count_close(ports, before.status, study)
     tell(ports)
-    return _shown(study)
+    return wording.study(study)
 
 
 @router.post(
@@ -72,6 +63,7 @@ async def answer_question(
     newer: Annotated[int, Path(ge=1, description="Number of the later instance.")],
     answer: Answer,
     ports: PortsDep,
+    wording: WordingDep,
 ) -> Study:
     """Say whether the later image re-acquires the earlier one; yes clears the earlier low."""
     study = await ports.studies.answer(
@@ -80,13 +72,13 @@ async def answer_question(
     if answer.replaces:
         count_replaced(ports)
     tell(ports)
-    return _shown(study)
+    return wording.study(study)
 
 
 @router.get("/senders", summary="See how carts send", tags=["senders"])
-async def list_senders(studies: StudiesDep) -> list[Sender]:
+async def list_senders(studies: StudiesDep, wording: WordingDep) -> list[Sender]:
     """Return each sender's delay from acquisition to receipt, its clock, and what to change."""
     return [
-        Sender.model_validate(report).model_copy(update={"advice": _in_words(report.advice)})
+        Sender.model_validate(report).model_copy(update={"advice": wording.sentence(report.advice)})
         for report in await studies.senders()
     ]

@@ -11,6 +11,7 @@ from sonogate.api.bodies import declared, settle, whole_body
 from sonogate.api.dependencies import PortsDep, SettingsDep
 from sonogate.api.problems import Problem
 from sonogate.api.schemas import ErrorBody
+from sonogate.api.wording import WordingDep
 from sonogate.domain.instance import MediaType
 from sonogate.domain.verdict import Status, Verdict
 
@@ -63,7 +64,11 @@ async def a_place(request: Request) -> AsyncIterator[None]:
     openapi_extra=BODY,
 )
 async def create_verdict(
-    request: Request, response: Response, ports: PortsDep, settings: SettingsDep
+    request: Request,
+    response: Response,
+    ports: PortsDep,
+    settings: SettingsDep,
+    wording: WordingDep,
 ) -> Verdict:
     """Keep a DICOM object or a picture as durably as one from a cart, and answer its verdict.
 
@@ -82,4 +87,4 @@ async def create_verdict(
     response.headers["Sonogate-Object-Id"] = object_id
     if verdict.status is Status.PENDING:
         response.status_code = 202
-    return verdict
+    return wording.verdict(verdict)

@@ -55,6 +55,7 @@ class Finding(_Frozen):
 
     code: str
     label: str  #: one plain sentence: what is seen, and where
+    where: str | None = None  #: the place that the sentence names: "left" | "near" | … | "all"
     severity: Annotated[float, Field(ge=0, le=1)]
     region: FindingRegion | None = None
 
@@ -95,6 +96,7 @@ class Doubt(_Frozen):
 
     code: str  #: what it may be: "spectral_doppler" | "m_mode"
     reason: str | None = None
+    reason_code: str | None = None
     action: str | None = None
 
 
@@ -121,6 +123,10 @@ class Verdict(_Frozen):
     reason: str | None = (
         None  #: one plain sentence: why not applicable or unscorable, or the worst finding
     )
+    reason_code: str | None = (
+        None  #: what the reason says, in no language: "finding.blurred"; null: a person's words
+    )
+    reason_detail: str | None = None  #: what the reader found, for technicians; always English
     uncertain: bool = False
     doubt: Doubt | None = None
     supersedes: str | None = None  #: SOP instance UID of the earlier low that this one clears
@@ -175,7 +181,11 @@ class Verdict(_Frozen):
             "superseded_by": superseded_by,
         }
         if override is not None and override.band is Ruling.NOT_APPLICABLE:
-            added |= {"reason": override.reason, "action": None}
+            added |= {"reason": override.reason, "reason_code": None, "action": None}
         elif override is not None and self.doubt is not None:
-            added |= {"reason": self.doubt.reason, "action": self.doubt.action}
+            added |= {
+                "reason": self.doubt.reason,
+                "reason_code": self.doubt.reason_code,
+                "action": self.doubt.action,
+            }
         return self.model_copy(update=added)

@@ -7,6 +7,7 @@ from sonogate.domain.frames import Region
 from sonogate.domain.scores import Attribute
 from sonogate.domain.verdict import Band, Finding, FindingRegion, Verdict
 from sonogate.judge.aggregate import EMPTY_FROM
+from sonogate.messages import LANGUAGE, Language
 
 CODES = (
     "empty",
@@ -28,7 +29,10 @@ HALF_SHARE = 0.42
 
 
 def find(
-    attributes: Mapping[str, Attribute], finding_from: float, scan: Region | None = None
+    attributes: Mapping[str, Attribute],
+    finding_from: float,
+    scan: Region | None = None,
+    language: Language = LANGUAGE,
 ) -> list[Finding]:
     """Name the faults that are severe enough, the worst first.
 
@@ -36,17 +40,19 @@ def find(
     """
     empty = attributes.get("empty")
     if empty is not None and empty.severity >= EMPTY_FROM:
-        return [finding("empty", empty, scan)]
+        return [finding("empty", empty, scan, language)]
     severe = [
         (code, attributes[code])
         for code in CODES
         if code in attributes and attributes[code].severity >= finding_from
     ]
     severe.sort(key=lambda pair: -pair[1].severity)
-    return [finding(code, attribute, scan) for code, attribute in severe]
+    return [finding(code, attribute, scan, language) for code, attribute in severe]
 
 
-def finding(code: str, attribute: Attribute, scan: Region | None) -> Finding:
+def finding(
+    code: str, attribute: Attribute, scan: Region | None, language: Language = LANGUAGE
+) -> Finding:
     """Carry one fault into the public schema, with its plain sentence."""
     found = attribute.region
     region = (
@@ -54,18 +60,25 @@ def finding(code: str, attribute: Attribute, scan: Region | None) -> Finding:
         if found is None
         else FindingRegion(x=found.x, y=found.y, width=found.width, height=found.height)
     )
-    where = messages.text(f"where.{place(region, scan)}")
+    where = place(region, scan)
     return Finding(
         code=code,
-        label=messages.text(f"finding.{code}.sentence").format(where=where),
+        label=label_of(code, where, language),
+        where=where,
         severity=round(min(max(attribute.severity, 0.0), 1.0), 3),
         region=region,
     )
 
 
-def action_of(code: str) -> str:
+def label_of(code: str, where: str, language: Language = LANGUAGE) -> str:
+    """Say what is seen, and where."""
+    place_in_words = messages.text(f"where.{where}", language)
+    return messages.text(f"finding.{code}.sentence", language).format(where=place_in_words)
+
+
+def action_of(code: str, language: Language = LANGUAGE) -> str:
     """Say what to do about a finding."""
-    return messages.text(f"finding.{code}.action")
+    return messages.text(f"finding.{code}.action", language)
 
 
 def notes(verdict: Verdict) -> list[Finding]:
@@ -77,25 +90,29 @@ def notes(verdict: Verdict) -> list[Finding]:
     return verdict.findings[1:] if told else verdict.findings
 
 
-def doubted(code: str) -> tuple[str, str]:
-    """Return what to say and to do of a picture that may be no image at all.
-
-    It comes before what is wrong with the picture.
-    """
-    return messages.text(f"doubt.{code}.sentence"), messages.text(f"doubt.{code}.action")
-
-
-def sentence_and_action(band: Band, findings: list[Finding]) -> tuple[str | None, str | None]:
-    """Return one plain reason and one thing to do.
-
-    A high image needs neither; a low or medium one always gets both.
-    """
+def reason_code_of(band: Band, findings: list[Finding]) -> str | None:
+    """Return what a verdict says, in no language; a high image needs no word."""
     if band is Band.HIGH:
+        return None
+    return f"finding.{findings[0].code}" if findings else f"band.{band}"
+
+
+def sentence_and_action(
+    reason_code: str | None, findings: list[Finding], language: Language = LANGUAGE
+) -> tuple[str | None, str | None]:
+    """Return one plain reason and one thing to do, in a language.
+
+    Args:
+        reason_code: `finding.<code>` (the first of the findings), `band.<band>` or `doubt.<code>`.
+        findings: the worst first, in that language.
+        language: of both.
+    """
+    if reason_code is None:
         return None, None
-    if not findings:
-        return messages.text(f"band.{band}.sentence"), messages.text(f"band.{band}.action")
-    worst = findings[0]
-    return worst.label, action_of(worst.code)
+    action = messages.text(f"{reason_code}.action", language)
+    if reason_code.startswith("finding."):
+        return findings[0].label, action
+    return messages.text(f"{reason_code}.sentence", language), action
 
 
 def place(region: FindingRegion | None, scan: Region | None) -> str:

@@ -19,7 +19,8 @@ from sonogate.domain.scores import FrameScores
 from sonogate.domain.verdict import Band, Doubt, Frames, Model, Status, Verdict
 from sonogate.errors import UnscorableError
 from sonogate.judge.aggregate import EMPTY_FROM, GROSS, GROSS_FROM, aggregate
-from sonogate.judge.findings import doubted, find, sentence_and_action
+from sonogate.judge.findings import find, reason_code_of, sentence_and_action
+from sonogate.messages import LANGUAGE, Language
 from sonogate.settings import JudgeSettings, Threshold
 
 RULES_VERSION = 2
@@ -39,16 +40,22 @@ class Policy:
     card: Threshold  #: the model card's own
     site: tuple[Threshold, ...]
     finding_from: float
+    language: Language = LANGUAGE  #: of the sentences; decides nothing
 
     @classmethod
     def from_settings(
-        cls, card_high_from: float, card_medium_from: float, settings: JudgeSettings
+        cls,
+        card_high_from: float,
+        card_medium_from: float,
+        settings: JudgeSettings,
+        language: Language = LANGUAGE,
     ) -> "Policy":
         """Join the model card's thresholds with the site's."""
         return cls(
             card=Threshold(high_from=card_high_from, medium_from=card_medium_from),
             site=settings.thresholds,
             finding_from=settings.finding_from,
+            language=language,
         )
 
     @property
@@ -92,10 +99,10 @@ class Policy:
             "verdict_at": now,
         }
         if examination.outcome is not Outcome.SCORED:
-            return Verdict(**base, reason=refusal(examination))
+            return Verdict(**base, **refusal(examination, self.language))
         if not has_quality(examination.scores):
             base["status"] = Status.UNSCORABLE
-            return Verdict(**base, reason=messages.text("reason.no_quality"))
+            return Verdict(**base, **refused("no_quality", None, self.language))
         return Verdict(**base, **self._graded(examination.scores, examination.header))
 
     def _graded(self, scores: FrameScores, header: Header) -> dict[str, Any]:
@@ -103,12 +110,14 @@ class Policy:
         loop = aggregate(scores.frames, threshold.medium_from)
         quality = min(max(loop.quality, 0.0), 100.0)
         band = band_of(quality, threshold)
-        findings = find(loop.attributes, self.finding_from, scores.scan)
-        reason, action = sentence_and_action(band, findings)
+        findings = find(loop.attributes, self.finding_from, scores.scan, self.language)
+        code = reason_code_of(band, findings)
+        reason, action = sentence_and_action(code, findings, self.language)
         doubt = None
         if scores.doubt is not None:
-            doubt = Doubt(code=scores.doubt, reason=reason, action=action)
-            reason, action = doubted(scores.doubt)
+            doubt = Doubt(code=scores.doubt, reason=reason, reason_code=code, action=action)
+            code = f"doubt.{scores.doubt}"
+            reason, action = sentence_and_action(code, findings, self.language)
         raw = dict(loop.scores)
         if scores.n_total > 1:
             raw["share_low_frames"] = round(loop.share_low_frames, 4)
@@ -118,6 +127,7 @@ class Policy:
             "scores": raw,
             "findings": findings,
             "reason": reason,
+            "reason_code": code,
             "action": action,
             "uncertain": scores.uncertain or doubt is not None,
             "doubt": doubt,
@@ -168,11 +178,21 @@ def identity(header: Header, received: ReceivedInstance) -> dict[str, Any]:
     }
 
 
-def refusal(examination: Examination) -> str:
+def refusal(examination: Examination, language: Language = LANGUAGE) -> dict[str, Any]:
     """Say why there is no quality: the sentence of the code, and what the reader found."""
     code = examination.reason_code or UnscorableError.code
-    sentence = messages.text(f"reason.{code}")
-    detail = examination.reason_detail
-    if not detail or examination.outcome is Outcome.NOT_APPLICABLE or detail in sentence:
-        return sentence
-    return f"{sentence} ({detail.rstrip('.')})"
+    detail = (examination.reason_detail or "").rstrip(".")
+    is_told = detail in messages.text(f"reason.{code}")
+    if not detail or examination.outcome is Outcome.NOT_APPLICABLE or is_told:
+        return refused(code, None, language)
+    return refused(code, detail, language)
+
+
+def refused(code: str, detail: str | None, language: Language) -> dict[str, Any]:
+    """Return the fields of a verdict that tell a refusal."""
+    sentence = messages.text(f"reason.{code}", language)
+    return {
+        "reason": f"{sentence} ({detail})" if detail else sentence,
+        "reason_code": f"reason.{code}",
+        "reason_detail": detail,
+    }

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, model_validator
 
+from sonogate.messages import LANGUAGE, Language
 from sonogate.settings.audit import AuditSettings
 from sonogate.settings.forward import ForwardSettings
 from sonogate.settings.kinds import (
@@ -213,6 +214,9 @@ class Settings(Section):
         json_schema_extra={"shown_default": "~/.local/share/sonogate"},
     )
     """Folder of the spool and the database; on a disk, never on tmpfs."""
+    language: Language = LANGUAGE
+    """Language of the sentences in verdicts: what is stored and what webhooks carry. The page and
+    REST clients may ask for another."""
     listener: ListenerSettings = ListenerSettings()
     http: HttpSettings = HttpSettings()
     spool: SpoolSettings = SpoolSettings()

@@ -1,16 +1,25 @@
 // Speak to the gate: JSON, pictures, and the token that is asked for once.
 
+import { canSay, language, say, wish } from "./language.js";
+
 const TOKEN = "sonogate.token";
 const MAX_PICTURES = 240;
 
 let askForToken = async () => null;
 const pictures = new Map(); // path -> Promise of {url, region}
 
+/** The gate explains itself in English only; for what a sonographer may meet there are words here. */
+function inWords(status, body) {
+  if (language === "en" && body?.message) return body.message;
+  const key = `refusal.${body?.error}`;
+  return canSay(key) ? say(key) : (body?.message ?? say("refusal.answered", { status }));
+}
+
 export class Refusal extends Error {
   constructor(status, body) {
-    super(body?.message ?? `The gate answered ${status}.`);
+    super(inWords(status, body));
     this.status = status;
-    this.remedy = body?.remedy ?? "";
+    this.remedy = language === "en" ? (body?.remedy ?? "") : "";
   }
 }
 
@@ -21,7 +30,8 @@ export function onTokenNeeded(ask) {
 
 function headers(extra = {}) {
   const token = sessionStorage.getItem(TOKEN);
-  return token ? { ...extra, Authorization: `Bearer ${token}` } : extra;
+  const spoken = { ...wish(), ...extra };
+  return token ? { ...spoken, Authorization: `Bearer ${token}` } : spoken;
 }
 
 /** Fetch, asking for the token as often as it is wrong. */
@@ -32,7 +42,7 @@ export async function open(path, options = {}) {
     if (response.status !== 401) return response;
     if (sessionStorage.getItem(TOKEN) === sent) {
       const token = await askForToken();
-      if (token === null) throw new Refusal(401, { message: "No token was given." });
+      if (token === null) throw new Refusal(401, { message: say("token.none_given") });
       sessionStorage.setItem(TOKEN, token);
     }
   }

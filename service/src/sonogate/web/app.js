@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { askClose, askOverrule, askToken } from "./dialogs.js";
 import { fill, h, hasChanged, shape } from "./dom.js";
+import { choose, language, languages, say, speak } from "./language.js";
 import { showPanel, showStrip } from "./panel.js";
 import { askReject, isRejectedWhenLow, mayReject } from "./rejection.js";
 import { showStage } from "./stage.js";
@@ -63,11 +64,11 @@ const actions = {
     const wish = await askReject(image, study, state.rules.reasons, state.by);
     if (!wish) return;
     state.by = wish.by;
-    await attempt(() => api.reject(image.verdict.sop_instance_uid, wish.reason, wish.by), `Image ${image.number} is rejected.`);
+    await attempt(() => api.reject(image.verdict.sop_instance_uid, wish.reason, wish.by), say("reject.done", { n: image.number }));
   },
   unreject: () => {
     const { image } = state;
-    return attempt(() => api.unreject(image.verdict.sop_instance_uid, state.by), `Image ${image.number} is not rejected any more.`);
+    return attempt(() => api.unreject(image.verdict.sop_instance_uid, state.by), say("reject.undone", { n: image.number }));
   },
   answer: (newer, older, replaces) => attempt(() => api.answer(state.studyUid, newer, older, replaces, state.by)),
   close: async () => {
@@ -101,26 +102,25 @@ function showTabs() {
   if (!hasChanged(at("studies"), open, state.studyUid, state.carts, state.cart, state.singles)) return;
   const tabs = open.slice(0, 12).map((study) =>
     tab(study.study_instance_uid, titleOf(study), kindOfStudy(study), standing(study)));
-  if (state.singles.length) tabs.push(tab(SINGLES, "Single pictures", state.kind(state.singles.at(-1)), ""));
+  if (state.singles.length) tabs.push(tab(SINGLES, say("single_pictures"), state.kind(state.singles.at(-1)), ""));
   fill(at("studies"), ...tabs);
   const carts = ["", ...state.carts].map((cart) =>
-    h("option", { value: cart, selected: cart === state.cart }, cart || "all"));
+    h("option", { value: cart, selected: cart === state.cart }, cart || say("cart_all")));
   fill(at("cart"), ...carts);
 }
 
 function showConnection() {
   const isLost = state.connection === "lost";
   document.body.className = state.connection;
-  const since = isLost && state.aliveAt ? ` What you see is from ${clock(state.aliveAt)}.` : "";
-  const text = { starting: "Connecting …", live: "Live", lost: "Connection lost" }[state.connection];
-  at("connection").textContent = text;
+  const since = isLost && state.aliveAt ? clock(state.aliveAt) : "";
+  at("connection").textContent = say(`connection.${state.connection}`);
   const study = state.study;
   const advice = study?.sender_advice ?? state.senders.find((sender) => sender.calling_ae === study?.calling_ae)?.advice;
   if (!hasChanged(at("notices"), isLost, since, trouble, advice)) return;
   fill(at("notices"),
-    isLost && h("div", { class: "notice lost-notice" }, `Connection lost.${since} New images are not shown.`,
-      h("button", { click: () => stream.hurry(), "data-key": "retry" }, "Try now")),
-    trouble && h("div", { class: "notice" }, trouble, h("button", { click: () => ((trouble = null), schedule()), "data-key": "ok" }, "OK")),
+    isLost && h("div", { class: "notice lost-notice" }, since ? say("connection.not_shown_since", { time: since }) : say("connection.not_shown"),
+      h("button", { click: () => stream.hurry(), "data-key": "retry" }, say("connection.try_now"))),
+    trouble && h("div", { class: "notice" }, trouble, h("button", { click: () => ((trouble = null), schedule()), "data-key": "ok" }, say("ok"))),
     advice && h("div", { class: "notice advice" }, advice));
 }
 
@@ -185,6 +185,14 @@ addEventListener("online", () => stream.hurry());
 at("cart").addEventListener("change", (event) => state.chooseCart(event.target.value));
 setInterval(() => state.connection === "live" && state.refresh(state.studyUid).catch(() => {}), POLL_MS);
 
+function offerLanguages() {
+  fill(at("language"), ...Object.entries(languages).map(([code, name]) =>
+    h("option", { value: code, lang: code, selected: code === language }, name)));
+  at("language").addEventListener("change", (event) => choose(event.target.value));
+}
+
+speak(document);
+offerLanguages();
 api.onTokenNeeded(askToken);
 show();
 stream.follow();

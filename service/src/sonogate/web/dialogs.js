@@ -1,7 +1,8 @@
 // The few things that need a second tap: overrule, close anyway, the token.
 
 import { h, shape } from "./dom.js";
-import { closing, kindOf, LOW_REJECTS, OVERRULES, wordOf } from "./words.js";
+import { say, storedReason } from "./language.js";
+import { closing, kindOf, OVERRULES, wordOf } from "./words.js";
 
 const element = document.getElementById("dialog");
 let waiting = Promise.resolve(null); // one dialog at a time
@@ -26,14 +27,14 @@ function show(make) {
   });
 }
 
-export const cancel = (answer) => h("button", { class: "plain", click: () => answer(null) }, "Cancel");
+export const cancel = (answer) => h("button", { class: "plain", click: () => answer(null) }, say("overrule.cancel"));
 
 /** The dialog's heading, which also names it. */
 export const title = (text) => h("h2", { id: "dialog-title" }, text);
 
 /** A place for initials, which may stay empty. Returns the input and a function that reads it. */
 export function askInitials(by) {
-  const input = h("input", { id: "by", maxlength: "64", autocomplete: "off", placeholder: "optional" });
+  const input = h("input", { id: "by", maxlength: "64", autocomplete: "off", placeholder: say("overrule.optional") });
   input.value = by === "bedside" ? "" : by;
   return [input, () => input.value.trim() || "bedside"];
 }
@@ -45,20 +46,20 @@ export function askOverrule(image, by, isRejectedWhenLow) {
     const give = (band, reason) => () => answer({ band, reason, by: who() });
     const columns = OVERRULES.filter(([band]) => band !== kindOf(image.verdict)).map(([band, reasons]) =>
       h("section", { class: `choice kind-${band}` },
-        h("h3", {}, shape(band), `Count as ${wordOf(band)}`),
-        band === "low" && isRejectedWhenLow && h("p", { class: "warns" }, LOW_REJECTS),
-        ...reasons.map((reason) => h("button", { click: give(band, reason) }, reason))));
-    return h("div", {}, title(`Overrule image ${image.number}`),
+        h("h3", {}, shape(band), say("overrule.count_as", { word: wordOf(band) })),
+        band === "low" && isRejectedWhenLow && h("p", { class: "warns" }, say("reject.low_rejects")),
+        ...reasons.map((key) => h("button", { click: give(band, storedReason(key)) }, say(`because.${key}`)))));
+    return h("div", {}, title(say("overrule.title", { n: image.number })),
       h("div", { class: "choices" }, ...columns),
-      h("p", { class: "foot" }, h("label", { for: "by" }, "Your initials"), initials, cancel(answer)));
+      h("p", { class: "foot" }, h("label", { for: "by" }, say("overrule.initials")), initials, cancel(answer)));
   });
 }
 
 /** Ask whether to close a study that is not ready. Resolves to true or null. */
 export function askClose(study) {
-  return ask((answer) => h("div", {}, title("Close anyway?"),
+  return ask((answer) => h("div", {}, title(say("closing.sure")),
     h("p", { class: "reason" }, closing(study)),
-    h("p", { class: "foot" }, cancel(answer), h("button", { class: "strong", click: () => answer(true) }, "Close it as it is"))));
+    h("p", { class: "foot" }, cancel(answer), h("button", { class: "strong", click: () => answer(true) }, say("closing.as_it_is")))));
 }
 
 /** Ask for the gate's token. Resolves to the token or null. */
@@ -69,8 +70,8 @@ export function askToken() {
       event.preventDefault();
       if (token.value.trim()) answer(token.value.trim());
     };
-    return h("form", { submit: send }, title("This gate asks for a token"),
-      h("p", {}, "It is http.token in the gate's settings. It is kept until this tab closes."),
-      h("p", { class: "foot" }, h("label", { for: "token" }, "Token"), token, h("button", { class: "strong" }, "Connect")));
+    return h("form", { submit: send }, title(say("token.title")),
+      h("p", {}, say("token.where")),
+      h("p", { class: "foot" }, h("label", { for: "token" }, say("token.label")), token, h("button", { class: "strong" }, say("token.connect"))));
   });
 }

@@ -1,6 +1,7 @@
 // The study beside the stage: may it close, what to take again, what is not scored, what the gate asks.
 
 import { fill, h, hasChanged, shape } from "./dom.js";
+import { say } from "./language.js";
 import { showSmall } from "./picture.js";
 import { closing, KINDS, rejected, standing, titleOf, wordOf } from "./words.js";
 
@@ -15,7 +16,7 @@ function row(state, image, text, actions) {
   return h("li", {},
     h("button", { class: "row", click: () => actions.choose(image.object_id), "data-key": `row-${image.object_id}` },
       small(image), shape(kind, wordOf(kind)),
-      h("span", {}, h("b", {}, `Image ${image.number}`), text ? h("span", { class: "why" }, text) : null)));
+      h("span", {}, h("b", {}, say("image", { n: image.number })), text ? h("span", { class: "why" }, text) : null)));
 }
 
 function list(state, title, numbers, textOf, actions) {
@@ -31,7 +32,7 @@ function closeButton(state, study, actions) {
   if (study.status === "closed") return null;
   const kind = study.ready_to_close ? "strong" : "plain";
   return h("button", { class: kind, click: actions.close, disabled: state.connection !== "live", "data-key": "close" },
-    study.ready_to_close ? "Close the study" : "Close anyway …");
+    say(study.ready_to_close ? "closing.close" : "closing.close_anyway"));
 }
 
 function tally(study) {
@@ -54,11 +55,18 @@ export function showPanel(element, state, actions) {
       h("p", { class: "may-close" }, closing(study)),
       tally(study),
       closeButton(state, study, actions)),
-    list(state, "Still to re-acquire", study.reacquire, (verdict) => verdict.action ?? verdict.reason, actions),
-    list(state, "Trace or image? Look yourself", study.doubtful ?? [], (verdict) => verdict.reason, actions),
-    list(state, "Not scored", study.unscored, (verdict) => verdict.reason ?? "Waiting for its verdict", actions),
-    list(state, "Rejected", study.instances.filter((image) => image.rejection).map((image) => image.number),
+    list(state, say("lists.reacquire"), study.reacquire, (verdict) => verdict.action ?? verdict.reason, actions),
+    list(state, say("lists.doubtful"), study.doubtful ?? [], (verdict) => verdict.reason, actions),
+    list(state, say("lists.unscored"), study.unscored, (verdict) => verdict.reason ?? say("lists.waiting"), actions),
+    list(state, say("reject.rejected"), study.instances.filter((image) => image.rejection).map((image) => image.number),
       (_verdict, image) => rejected(image, state.rules.reasons), actions));
+}
+
+function labelOf(image, kind) {
+  const said = [say("spoken", { name: say("image", { n: image.number }), kind: wordOf(kind) })];
+  if (image.replaced_by) said.push(say("image_notes.replaced_short", { n: image.replaced_by }));
+  if (image.rejection) said.push(say("reject.tile"));
+  return said.join(say("list_comma"));
 }
 
 /** Draw the strip of all images of the study. */
@@ -71,10 +79,10 @@ export function showStrip(element, state, actions) {
     return h("button", {
       class: `tile kind-${kind}${isPast ? " past" : ""}`,
       "aria-current": image === shown ? "true" : null,
-      "aria-label": `Image ${image.number}: ${wordOf(kind)}${image.replaced_by ? `, replaced by image ${image.replaced_by}` : ""}${image.rejection ? ", rejected" : ""}`,
+      "aria-label": labelOf(image, kind),
       "data-key": `tile-${image.object_id}`,
       click: () => actions.choose(image.object_id),
-    }, small(image), h("span", { class: "tile-label" }, shape(kind), String(image.number), image.rejection && h("span", { class: "out" }, "rejected")));
+    }, small(image), h("span", { class: "tile-label" }, shape(kind), String(image.number), image.rejection && h("span", { class: "out" }, say("reject.tile"))));
   });
   fill(element, ...tiles);
   element.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });

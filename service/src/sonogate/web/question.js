@@ -1,6 +1,7 @@
 // One tap: is it an image at all, is the newer image a re-acquisition of the older one?
 
 import { h } from "./dom.js";
+import { say, storedReason } from "./language.js";
 import { small } from "./panel.js";
 import { DOUBT_ANSWERS } from "./words.js";
 
@@ -9,9 +10,9 @@ export function doubt(state, image, actions) {
   if (state.kind(image) !== "doubtful" || !image.verdict.sop_instance_uid) return null;
   const isOff = state.connection !== "live";
   return h("section", { class: "question" },
-    h("h2", {}, `What is image ${image.number}?`),
-    h("div", { class: "answers" }, ...DOUBT_ANSWERS.map(([words, band]) =>
-      h("button", { click: () => actions.settle(band, words), disabled: isOff, "data-key": `is-${band}` }, words))));
+    h("h2", {}, say("questions.what_is", { n: image.number })),
+    h("div", { class: "answers" }, ...DOUBT_ANSWERS.map(([key, band]) =>
+      h("button", { click: () => actions.settle(band, storedReason(key)), disabled: isOff, "data-key": `is-${band}` }, say(`because.${key}`)))));
 }
 
 /** Ask what the gate can't decide itself; one question at a time, the latest first. */
@@ -25,8 +26,8 @@ export function question(state, actions) {
   const say = (replaces) => () => actions.answer(newer, older, replaces);
   const isOff = state.connection !== "live";
   return h("section", { class: "question" },
-    h("h2", {}, `Image ${newer} replaces image ${older}?`),
+    h("h2", {}, say("questions.replaces", { newer, older })),
     h("div", { class: "answers" }, ...sides,
-      h("button", { class: "strong", click: say(true), disabled: isOff, "data-key": `yes-${newer}` }, "Yes"),
-      h("button", { click: say(false), disabled: isOff, "data-key": `no-${newer}` }, "No")));
+      h("button", { class: "strong", click: say(true), disabled: isOff, "data-key": `yes-${newer}` }, say("questions.yes")),
+      h("button", { click: say(false), disabled: isOff, "data-key": `no-${newer}` }, say("questions.no"))));
 }

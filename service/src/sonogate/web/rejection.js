@@ -2,6 +2,7 @@
 
 import { ask, askInitials, cancel, title } from "./dialogs.js";
 import { h } from "./dom.js";
+import { say } from "./language.js";
 import { hides, rejected, warning } from "./words.js";
 
 const JUDGED = ["graded", "unscorable"];
@@ -22,9 +23,9 @@ export function isRejectedWhenLow(state, { verdict, ...image }) {
 export function rejection(state, image, actions) {
   if (!image.rejection) return null;
   const isCall = image.rejection.through === "call";
-  return h("section", { class: "rejected", "aria-label": "Rejection" },
-    h("p", {}, h("b", {}, "Rejected"), ` ${rejected(image, state.rules.reasons)} `, h("span", { class: "hides" }, hides(state.study))),
-    isCall && h("button", { class: "plain", click: actions.unreject, disabled: state.connection !== "live", "data-key": "unreject" }, "Take back"));
+  return h("section", { class: "rejected", "aria-label": say("reject.section") },
+    h("p", {}, h("b", {}, say("reject.rejected")), ` ${rejected(image, state.rules.reasons)} `, h("span", { class: "hides" }, hides(state.study))),
+    isCall && h("button", { class: "plain", click: actions.unreject, disabled: state.connection !== "live", "data-key": "unreject" }, say("reject.take_back")));
 }
 
 /** Reasons for an ultrasound image; those nearest to what the gate found come first. */
@@ -36,7 +37,7 @@ export function offered(reasons, findings) {
 }
 
 const besides = ({ words, meaning, isNear }) =>
-  [meaning.toLowerCase() === words.toLowerCase() ? "" : meaning, isNear && "what the gate found"].filter(Boolean).join(" · ");
+  [meaning.toLowerCase() === words.toLowerCase() ? "" : meaning, isNear && say("reject.found")].filter(Boolean).join(" · ");
 
 /** Ask why, then whether for sure. Resolves to {reason, by} or null. */
 export function askReject(image, study, reasons, by) {
@@ -47,20 +48,20 @@ export function askReject(image, study, reasons, by) {
       const buttons = offered(reasons, image.verdict.findings).map((reason) =>
         h("button", { click: () => confirm(reason), "data-reason": reason.code },
           h("b", {}, reason.words), h("small", {}, besides(reason))));
-      box.replaceChildren(title(`Why reject image ${image.number}?`),
+      box.replaceChildren(title(say("reject.why", { n: image.number })),
         h("div", { class: "reasons" }, ...buttons),
         h("p", { class: "foot" }, cancel(answer)));
       if (chosen) buttons.find((button) => button.dataset.reason === chosen.code)?.focus();
     };
     const confirm = (reason) => {
-      const heading = title(`Reject image ${image.number}?`);
+      const heading = title(say("reject.sure", { n: image.number }));
       box.replaceChildren(heading,
         h("p", { class: "reason" }, reason.words),
         h("p", { class: "hides" }, warning(study)),
-        h("p", { class: "foot" }, h("label", { for: "by" }, "Your initials"), initials),
+        h("p", { class: "foot" }, h("label", { for: "by" }, say("overrule.initials")), initials),
         h("p", { class: "foot sure" },
-          h("button", { class: "plain", click: () => choose(reason), "data-key": "back" }, "Another reason"), cancel(answer),
-          h("button", { class: "strong", click: () => answer({ reason: reason.code, by: who() }), "data-key": "confirm" }, "Reject it")));
+          h("button", { class: "plain", click: () => choose(reason), "data-key": "back" }, say("reject.another")), cancel(answer),
+          h("button", { class: "strong", click: () => answer({ reason: reason.code, by: who() }), "data-key": "confirm" }, say("reject.confirm"))));
       heading.tabIndex = -1;
       heading.focus(); // not the button: a key held down must not confirm
     };

@@ -1,6 +1,7 @@
 // The image on the stage: picture, band, one reason, one action.
 
 import { fill, h, hasChanged, shape } from "./dom.js";
+import { say } from "./language.js";
 import { draw } from "./picture.js";
 import { doubt, question } from "./question.js";
 import { mayReject, rejection } from "./rejection.js";
@@ -12,25 +13,29 @@ function badge(kind, image, isNew) {
   return h("div", { class: `badge kind-${kind}${isNew ? " arriving" : ""}` },
     shape(kind),
     h("div", {}, h("p", { class: "word" }, wordOf(kind)), h("p", { class: "meaning" }, meaningOf(kind, image))),
-    quality !== null && h("p", { class: "quality", title: "Quality, 100 is best" }, String(quality), h("small", {}, "/100")));
+    quality !== null && h("p", { class: "quality", title: say("quality_title") }, String(quality), h("small", {}, "/100")));
 }
 
 function overruled(verdict, actions) {
   if (!verdict.override) return null;
   const { reason, by } = verdict.override;
   const isSame = verdict.override.band === verdict.band;
-  const said = verdict.band && !isSame ? ` The gate said ${wordOf(verdict.band)}.` : "";
-  return h("p", { class: "overruled" }, `${isSame ? "Said" : "Overruled"} by ${by}: ${reason}.${said}`,
-    h("button", { class: "plain", click: actions.revoke, "data-key": "undo" }, "Undo"));
+  const who = by === "bedside" ? say("person_at_bedside") : by;
+  const said = [
+    say(isSame ? "overrule.said_by" : "overrule.overruled_by", { by: who, reason }),
+    verdict.band && !isSame && say("overrule.gate_said", { word: wordOf(verdict.band) }),
+  ];
+  return h("p", { class: "overruled" }, said.filter(Boolean).join(" "),
+    h("button", { class: "plain", click: actions.revoke, "data-key": "undo" }, say("overrule.undo")));
 }
 
 function links(image) {
   const notes = [
-    image.replaces && `Replaces image ${image.replaces}.`,
-    image.replaced_by && `Replaced by image ${image.replaced_by}.`,
-    image.twin_of && `Same picture as image ${image.twin_of}, with calipers: counted once.`,
-    image.conflict && "Sent twice under one UID with different content: the latest counts.",
-    image.verdict.uncertain && !image.verdict.override && "The gate is not sure about this one: look yourself.",
+    image.replaces && say("image_notes.replaces", { n: image.replaces }),
+    image.replaced_by && say("image_notes.replaced_by", { n: image.replaced_by }),
+    image.twin_of && say("image_notes.twin", { n: image.twin_of }),
+    image.conflict && say("image_notes.conflict"),
+    image.verdict.uncertain && !image.verdict.override && say("image_notes.uncertain"),
   ].filter(Boolean);
   return notes.length ? h("p", { class: "links" }, notes.join(" ")) : null;
 }
@@ -58,23 +63,25 @@ function words(image, kind, actionOf) {
 function buttons(state, image, isNewest, actions) {
   const graded = image.verdict.status === "graded" && state.kind(image) !== "not_applicable";
   return h("div", { class: "buttons" },
-    graded && h("button", { "aria-pressed": String(state.heat), click: actions.toggleHeat, "data-key": "heat" }, "Heat map"),
+    graded && h("button", { "aria-pressed": String(state.heat), click: actions.toggleHeat, "data-key": "heat" }, say("buttons.heat_map")),
     image.verdict.sop_instance_uid && image.verdict.status !== "pending" &&
-      h("button", { click: actions.overrule, "data-key": "overrule", disabled: state.connection !== "live" }, "Overrule"),
+      h("button", { click: actions.overrule, "data-key": "overrule", disabled: state.connection !== "live" }, say("overrule.button")),
     mayReject(state, image) &&
-      h("button", { click: actions.reject, "data-key": "reject", disabled: state.connection !== "live" }, "Reject …"),
-    !isNewest && h("button", { click: actions.newest, "data-key": "newest" }, "Back to newest"));
+      h("button", { click: actions.reject, "data-key": "reject", disabled: state.connection !== "live" }, say("reject.button")),
+    !isNewest && h("button", { click: actions.newest, "data-key": "newest" }, say("buttons.newest")));
 }
 
 function about(image) {
   const { verdict } = image;
-  const cine = verdict.frames?.total > 1 ? ` · loop of ${verdict.frames.total} frames, worst ${verdict.frames.worst}` : "";
-  const at = verdict.received_at ? ` · ${clock(verdict.received_at)}` : "";
-  return `Image ${image.number}${at}${cine}`;
+  return [
+    say("image", { n: image.number }),
+    verdict.received_at && clock(verdict.received_at),
+    verdict.frames?.total > 1 && say("image_notes.loop", { n: verdict.frames.total, worst: verdict.frames.worst }),
+  ].filter(Boolean).join(" · ");
 }
 
 function empty(state) {
-  const text = state.connection === "starting" ? "Connecting to the gate …" : "Waiting for the first image from a cart.";
+  const text = say(state.connection === "starting" ? "connection.starting_stage" : "waiting_for_images");
   return h("div", { class: "empty" }, h("p", {}, text));
 }
 
@@ -87,7 +94,7 @@ export async function showStage(element, state, actions) {
   if (!hasChanged(element, image, isNewest, open, state.heat, state.connection, state.actions, state.rules, state.study?.status, size)) return undefined;
   if (!image) return fill(element, empty(state));
   const kind = kindOf(image.verdict);
-  const canvas = h("canvas", { "data-object": image.object_id, role: "img", "aria-label": `${about(image)}: ${wordOf(kind)}` });
+  const canvas = h("canvas", { "data-object": image.object_id, role: "img", "aria-label": say("spoken", { name: about(image), kind: wordOf(kind) }) });
   const view = h("div", { class: "view" }, canvas);
   const old = element.querySelector("canvas");
   const isSame = old?.dataset.object === image.object_id;
@@ -105,6 +112,6 @@ export async function showStage(element, state, actions) {
   const shown = isSame ? old : canvas;
   const hasFault = image.verdict.band !== "high" && BANDS.includes(kind); // where the grade may mean nothing, so may it
   const outcome = await draw(shown, image.object_id, hasFault ? image.verdict.findings : null, state.heat);
-  if (outcome === "none") shown.replaceWith(h("p", { class: "no-picture" }, "No picture"));
+  if (outcome === "none") shown.replaceWith(h("p", { class: "no-picture" }, say("no_picture")));
   return undefined;
 }

@@ -1,17 +1,9 @@
-// Every sentence of the page. What comes from the gate (reasons, actions, advice) is shown as it is.
+// What the page says of verdicts and studies. What comes from the gate (reasons, actions, advice) is shown as it is.
+
+import { count, language, say } from "./language.js";
 
 export const BANDS = ["high", "medium", "low"];
 export const KINDS = [...BANDS, "doubtful", "not_applicable", "unscorable", "pending"];
-
-const WORDS = {
-  high: ["HIGH", "Keep it"],
-  medium: ["MEDIUM", "Usable"],
-  low: ["LOW", "Take it again"],
-  doubtful: ["LOW?", "Trace or image?"],
-  not_applicable: ["NOT JUDGED", "Not an image to grade"],
-  unscorable: ["NOT SCORED", "Quality is unknown"],
-  pending: ["WAITING", "Not judged yet"],
-};
 
 /** What a verdict counts as: its band (a person's word first; a low that may be no image stands apart), else its status. */
 export function kindOf(verdict) {
@@ -21,103 +13,92 @@ export function kindOf(verdict) {
   return KINDS.includes(kind) ? kind : "unscorable";
 }
 
-export const wordOf = (kind) => WORDS[kind][0];
+export const wordOf = (kind) => say(`kind.${kind}.word`);
 
 /** What to make of it; what was taken again since asks for nothing any more. */
-export const meaningOf = (kind, image) => (kind === "low" && image.replaced_by ? "Taken again" : WORDS[kind][1]);
-
-export const count = (n, one, many = `${one}s`) => `${n} ${n === 1 ? one : many}`;
-
-const CLOSED_BY = { mpps: " The cart said that the exam is complete.", quiet: " Nothing came for long." };
+export const meaningOf = (kind, image) => (kind === "low" && image.replaced_by ? say("taken_again") : say(`kind.${kind}.meaning`));
 
 const performed = (study) => study.performed ?? {};
 
 /** Whether a study may close, in words. */
 export function closing(study) {
-  if (study.status === "closed") return `Closed.${CLOSED_BY[study.closed_by] ?? ""}`;
-  if (study.ready_to_close) return "Ready to close. Nothing needs re-acquiring.";
+  if (study.status === "closed") {
+    return say(["mpps", "quiet"].includes(study.closed_by) ? `closing.closed_by_${study.closed_by}` : "closing.closed");
+  }
+  if (study.ready_to_close) return say("closing.ready");
+  const { named, missing, status } = performed(study);
   const open = [
-    study.reacquire.length && `${count(study.reacquire.length, "image")} to re-acquire`,
-    study.doubtful?.length && `${study.doubtful.length} may be a trace: look yourself`,
-    study.unscored.length && `${study.unscored.length} not scored`,
-    study.pending && `${study.pending} waiting for a verdict`,
-    performed(study).missing && `the cart says ${performed(study).named}, ${performed(study).named - performed(study).missing} have come`,
-    performed(study).status === "DISCONTINUED" && "the cart gave the exam up",
-    study.questions?.length && `${count(study.questions.length, "question")} to answer`,
+    study.reacquire.length && count("closing.reacquire", study.reacquire.length),
+    study.doubtful?.length && say("closing.doubtful", { n: study.doubtful.length }),
+    study.unscored.length && say("closing.unscored", { n: study.unscored.length }),
+    study.pending && say("closing.pending", { n: study.pending }),
+    missing && say("closing.missing", { named, come: named - missing }),
+    status === "DISCONTINUED" && say("closing.discontinued"),
+    study.questions?.length && count("closing.questions", study.questions.length),
   ].filter(Boolean);
-  return open.length ? `Not ready: ${open.join(", ")}.` : "Not ready yet.";
+  return open.length ? say("closing.not_ready", { list: open.join(say("list_comma")) }) : say("closing.not_ready_yet");
 }
 
-const STANDING = {
-  receiving: "Images are arriving",
-  settled: "No new image for a while",
-  closed: "Closed",
-};
-
-const CART_SAYS = {
-  "IN PROGRESS": " · exam in progress",
-  COMPLETED: " · exam completed",
-  DISCONTINUED: " · exam discontinued",
-};
+const STANDING = ["receiving", "settled", "closed"];
+const CART_SAYS = { "IN PROGRESS": "in_progress", COMPLETED: "completed", DISCONTINUED: "discontinued" };
 
 /** Where a study stands, what the cart says of the exam, and whether a late image reopened it. */
 export function standing(study) {
-  const again = study.reopened && study.status !== "closed" ? " · reopened by a late image" : "";
-  const cart = CART_SAYS[performed(study).status] ?? "";
-  return (STANDING[study.status] ?? study.status) + cart + again;
+  const cart = CART_SAYS[performed(study).status];
+  return [
+    STANDING.includes(study.status) ? say(`standing.${study.status}`) : study.status,
+    cart && say(`standing.${cart}`),
+    study.reopened && study.status !== "closed" && say("standing.reopened"),
+  ].filter(Boolean).join(" · ");
 }
 
 /** A short name of a study for a tab: no patient data, just exam, accession number and cart. */
 export function titleOf(study) {
-  const name = study.exam_type || "Study";
+  const name = study.exam_type || say("study");
   const number = study.accession_number || `…${study.study_instance_uid.slice(-6)}`;
   return `${name} ${number}`;
 }
 
-const TIME = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const TIME = new Intl.DateTimeFormat([language, navigator.language], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const clock = (date) => TIME.format(new Date(date));
 
 /** Findings that the verdict's reason and action do not tell: all, where the reason is none of them. */
 export const notesOf = ({ findings, reason }) => (findings[0]?.label === reason ? findings.slice(1) : findings);
 
 /** What stands above those: a high image needs nothing. */
-export const titleOfNotes = (verdict) => (verdict.band === "high" && !verdict.uncertain ? "Good enough as it is. Noticed besides:" : "Also:");
+export const titleOfNotes = (verdict) => say(verdict.band === "high" && !verdict.uncertain ? "image_notes.noticed" : "image_notes.also");
 
 /** What a person says of a low that may be a trace: [what it is, what it counts as]. */
 export const DOUBT_ANSWERS = [
-  ["It is a trace", "not_applicable"],
-  ["It is an image", "low"],
+  ["trace", "not_applicable"],
+  ["image", "low"],
 ];
 
 /** What a screen reader says when a verdict arrives. */
 export function spoken(number, verdict) {
-  const name = number ? `Image ${number}` : "Picture";
+  const name = number ? say("image", { n: number }) : say("picture");
   const kind = wordOf(kindOf(verdict)).toLowerCase();
-  return [`${name}: ${kind}`, verdict.reason, verdict.action].filter(Boolean).join(". ");
+  return [say("spoken", { name, kind }), verdict.reason, verdict.action].filter(Boolean).join(say("full_stop"));
 }
 
 /** Who rejected an image and why; the reason's plain words where the gate has them. */
 export function rejected({ rejection, replaced_by }, reasons) {
   const { through, by, reason, meaning } = rejection;
-  if (through === "override") return `${by} overruled it to LOW. To take it back, undo that.`;
-  if (through === "policy") return `It was replaced${replaced_by ? ` by image ${replaced_by}` : ""}, and this gate's policy rejects such images. To keep it, overrule it.`;
-  return `${by}: ${reasons.find(({ code }) => code === reason)?.words ?? meaning}.`;
+  if (through === "override") return say("reject.by_override", { by });
+  if (through === "policy") return replaced_by ? say("reject.by_policy_replaced", { n: replaced_by }) : say("reject.by_policy");
+  return say("reject.by_call", { by, reason: reasons.find(({ code }) => code === reason)?.words ?? meaning });
 }
 
 /** What a rejection does, and when. */
-export const hides = (study) =>
-  study.status === "closed" ? "Archives hide it." : "Archives hide it once the study closes.";
+export const hides = (study) => say(study.status === "closed" ? "reject.hidden" : "reject.will_be_hidden");
 
 /** What a person should know before rejecting. */
-export const warning = (study) => study.status === "closed"
-  ? "Archives hide the image from everyday use. If you take that back later, somebody may have to restore it in the archive by hand."
-  : "Once the study closes, archives hide the image from everyday use. Until then you can take it back.";
+export const warning = (study) => say(study.status === "closed" ? "reject.warning_closed" : "reject.warning_open");
 
-export const LOW_REJECTS = "This also rejects the image: archives hide it.";
-
+/** Why a person overrules, by what it shall count as. */
 export const OVERRULES = [
-  ["high", ["Answers the clinical question", "The shadow is the finding"]],
-  ["medium", ["Best this patient allows", "Good enough with the other views"]],
-  ["low", ["Wrong plane", "Anatomy cut off", "Measurement not reliable"]],
-  ["not_applicable", ["It is a trace", "It is a report or a screen"]],
+  ["high", ["answers_question", "shadow_is_finding"]],
+  ["medium", ["best_possible", "good_with_others"]],
+  ["low", ["wrong_plane", "cut_off", "not_measurable"]],
+  ["not_applicable", ["trace", "screen"]],
 ];
