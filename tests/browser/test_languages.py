@@ -10,7 +10,6 @@ import pytest
 from sonogate.domain.verdict import Doubt, Finding, FindingRegion
 from sonogate.messages import LANGUAGES, Language, catalogue, text
 from tests.browser.looks import look
-from tests.browser.test_screenshots import CUT_OFF
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Browser, PageGate
@@ -21,6 +20,10 @@ MakeGate = Callable[..., "PageGate"]
 PHONE, WALL = (360, 780), (1280, 800)
 KIND = "document.querySelector('.stage')?.dataset.kind"
 WIDER = "document.documentElement.scrollWidth > innerWidth + 1"
+CUT_OFF = """[...document.querySelectorAll('p, button, b, h1, h2, h3, label, li, option')]
+  .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0
+    && getComputedStyle(one).display !== 'inline' && !one.matches('.for-readers'))
+  .map((one) => one.innerText)"""
 OVERLAP = """(() => {
   const boxes = ['.badge .word', '.badge .meaning', '.badge .quality']
     .map((one) => document.querySelector(one)?.getBoundingClientRect()).filter(Boolean);
@@ -29,6 +32,11 @@ OVERLAP = """(() => {
     || a.bottom <= b.top + 3 || b.bottom <= a.top + 3;
   return boxes.some((a, i) => a.right > badge.right
     || boxes.slice(i + 1).some((b) => !apart(a, b)));
+})()"""
+HIDDEN = """(() => {
+  const place = document.querySelector('.words').getBoundingClientRect();
+  return [...document.querySelectorAll('.reason, .action')].some((one) =>
+    one.getBoundingClientRect().bottom > place.bottom + 1);
 })()"""
 REGION = FindingRegion(x=440, y=150, width=240, height=300)
 
@@ -78,10 +86,11 @@ SHOWN: list[tuple[str, dict[str, Any]]] = [
 
 
 def fits(browser: Browser) -> None:
-    """Nothing is cut off, nothing lies over another, the page is no wider than the screen."""
+    """Nothing is cut off, hidden or over another; the page is no wider than the screen."""
     assert [] == browser.evaluate(CUT_OFF)
     assert not browser.evaluate(WIDER)
     assert not browser.evaluate(OVERLAP)
+    assert not browser.evaluate(HIDDEN)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -107,11 +116,11 @@ def test_the_page_fits_in_every_language(
             assert said[key] in stage
         for name, (width, height) in (("phone", PHONE), ("wall", WALL)):
             browser.resize(width, height)
-            browser.wait_for("document.querySelector('.view canvas, .no-picture')")
+            browser.wait_for("document.querySelector('.view canvas, .no-picture') !== null")
             look(browser, f"{language}-{kind}-{name}")
             fits(browser)
-    panel = browser.evaluate("document.querySelector('.panel').innerText")
-    assert said["page.lists.reacquire"] in panel
+    listed = said["page.lists.reacquire"]
+    browser.wait_for(f"document.querySelector('.panel').innerText.includes({listed!r})")
     browser.click("[data-key=overrule]")
     for name, (width, height) in (("phone", PHONE), ("wall", WALL)):
         browser.resize(width, height)

@@ -46,6 +46,7 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         greeting = await gate.pool.start()
         tell_shortcomings(greeting)
         gate.pipeline = gate.make_pipeline(greeting)
+        await gate.look_at_calibrations()
         gate.registrar.on_entered = Aftercare(gate.spool, gate.metrics, gate.entered, gate.settled)
         await recover(gate)
         await gate.spool.open()

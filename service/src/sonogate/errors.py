@@ -5,6 +5,7 @@ GateError
 │   └── SettingFileError     a file that a setting names is not what it must be
 ├── ModelError               a model can't be loaded: hash mismatch, missing file, no provider
 ├── DoorKilledError          a door process was killed before it answered; it is started again
+├── CalibrationError         a site's calibration can't be made or used, and what to do instead
 ├── ReceiveError             answered to the cart: each leaf has a DIMSE status (`receive.status`)
 │   ├── SpoolFullError       no room to keep it; the sender retries              0xA700
 │   ├── ObjectTooLargeError  over the byte budget of one object                  0xA700
@@ -52,6 +53,10 @@ class ModelError(GateError):
 
 class DoorKilledError(GateError):
     """A door process was killed before it answered; is there memory enough for it?"""
+
+
+class CalibrationError(GateError):
+    """A site's calibration can't be made or used."""
 
 
 class ReceiveError(GateError):

@@ -11,6 +11,7 @@ from sonogate.act.delivery import Delivery
 from sonogate.act.forward.book import ForwardBook
 from sonogate.act.results.desk import ResultsDesk
 from sonogate.api.dependencies import ApiPorts
+from sonogate.calibrations import CalibrationsInForce
 from sonogate.domain.identity import AETitle, new_object_id
 from sonogate.domain.instance import MediaType, Provenance, ReceivedInstance, Transport
 from sonogate.domain.job import Greeting
@@ -66,6 +67,7 @@ class Gate:
             lanes_of(self.spool),
         )
         self.intake = Intake(self.spool, self.registrar, self.metrics)
+        self.calibrations = CalibrationsInForce(self.database, settings.scoring)
         self.pool = WorkerPool(settings.scoring, self.metrics)
         self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
         self.results = ResultsDesk(
@@ -177,6 +179,10 @@ class Gate:
         await self.listener.certificates.look()
         await self.http_certificates.look()
 
+    async def look_at_calibrations(self) -> None:
+        """Judge by what was applied, and no more by what was taken back."""
+        await self.calibrations.look(self.pipeline.policy, self.pipeline.judge_by)
+
     def reload_certificates(self) -> None:
         """Take both doors' certificates anew at once."""
         self.listener.reload()
@@ -192,6 +198,7 @@ class Gate:
         return Readiness.of(
             **locked,
             listener=self.listener.check(),
+            calibration=self.calibrations.check(),
             disk=Check(ok=enough, detail=f"{free / 1e9:.1f} GB free"),
             model=Check(
                 ok=greeting is not None,
@@ -237,6 +244,7 @@ def make_housekeeping(gate: Gate) -> Housekeeping:
         metrics=gate.metrics,
         on_change=gate.tell,
         look_at_certificates=gate.look_at_certificates,
+        look_at_calibrations=gate.look_at_calibrations,
         on_clock_step=gate.clock_stepped,
     )
 

@@ -23,8 +23,14 @@ KEEP_COMMITMENTS = timedelta(days=30)
 PRUNED_AT_ONCE = 500
 CERTIFICATE_SECONDS = 5.0
 """How often the doors' certificate files are looked at."""
+CALIBRATION_SECONDS = 2.0
+"""How soon a calibration that was applied or taken back holds, or does not."""
 
 log = get_logger()
+
+
+async def _nothing() -> None:
+    """Look at nothing."""
 
 
 def _nobody(_step: timedelta) -> None:
@@ -43,6 +49,7 @@ class Housekeeping:
     metrics: Metrics
     on_change: Callable[[], None]
     look_at_certificates: Callable[[], Awaitable[None]]
+    look_at_calibrations: Callable[[], Awaitable[None]] = _nothing
     on_clock_step: Callable[[timedelta], None] = _nobody
     clock: ClockWatch = field(default_factory=ClockWatch)
 
@@ -52,6 +59,7 @@ class Housekeeping:
             tasks.create_task(self._every(BEAT_SECONDS, self.settle))
             tasks.create_task(self._every(BEAT_SECONDS, self.set_gauges))
             tasks.create_task(self._every(CERTIFICATE_SECONDS, self.look_at_certificates))
+            tasks.create_task(self._every(CALIBRATION_SECONDS, self.look_at_calibrations))
             tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.let_go))
             tasks.create_task(self._every(self.settings.spool.janitor_seconds, self.prune_events))
             tasks.create_task(

@@ -68,6 +68,10 @@ class Pipeline:
         self.pace.note_arrival()
         self._work.set()
 
+    def judge_by(self, policy: Policy) -> None:
+        """Judge by another policy from the next verdict on."""
+        self.policy = policy
+
     async def verdict_of(self, object_id: str, timeout_seconds: float) -> Verdict | None:
         """Wait for the verdict of an object that is on its way; None after the time."""
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()

@@ -78,6 +78,13 @@ class Model(_Frozen):
     provider: str
 
 
+class Calibrated(_Frozen):
+    """Under which calibration of the site a verdict was made."""
+
+    id: str  #: the first 12 hex digits of the calibration file's SHA-256
+    quality: Annotated[float, Field(ge=0, le=100)]  #: as the model card alone would have it
+
+
 class Override(_Frozen):
     """A person's word over the machine's."""
 
@@ -141,6 +148,7 @@ class Verdict(_Frozen):
     frames: Frames | None = None
     model: Model | None = None
     policy_version: str | None = None
+    calibration: Calibrated | None = None  #: none: thresholds of the model card or the settings
     received_at: datetime | None = None
     verdict_at: datetime | None = None
     seconds: Seconds = Seconds()

@@ -7,16 +7,19 @@ and so is one with a gross fault that anyone sees. They only ever lower a band.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import isfinite
+from statistics import median
 from typing import Any, TypeGuard
 
 from sonogate import messages
+from sonogate.domain.calibration import Calibration, Scope
 from sonogate.domain.instance import Header, ReceivedInstance
 from sonogate.domain.job import Examination, Outcome
-from sonogate.domain.scores import FrameScores
-from sonogate.domain.verdict import Band, Doubt, Frames, Model, Status, Verdict
+from sonogate.domain.scores import FrameScore, FrameScores
+from sonogate.domain.verdict import Band, Calibrated, Doubt, Frames, Model, Status, Verdict
 from sonogate.errors import UnscorableError
 from sonogate.judge.aggregate import EMPTY_FROM, GROSS, GROSS_FROM, aggregate
 from sonogate.judge.findings import find, reason_code_of, sentence_and_action
@@ -41,6 +44,7 @@ class Policy:
     site: tuple[Threshold, ...]
     finding_from: float
     language: Language = LANGUAGE  #: of the sentences; decides nothing
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)  #: in force, by id
 
     @classmethod
     def from_settings(
@@ -61,30 +65,47 @@ class Policy:
     @property
     def version(self) -> str:
         """A short hash of everything that decides: equal versions judge equally."""
-        content = json.dumps(
-            [
-                RULES_VERSION,
-                EMPTY_FROM,
-                GROSS,
-                GROSS_FROM,
-                self.finding_from,
-                self.card.model_dump(),
-                [each.model_dump() for each in self.site],
-            ],
-            sort_keys=True,
-        )
+        decides: list[object] = [
+            RULES_VERSION,
+            EMPTY_FROM,
+            GROSS,
+            GROSS_FROM,
+            self.finding_from,
+            self.card.model_dump(),
+            [each.model_dump() for each in self.site],
+        ]
+        if self.calibrations:
+            decides.append(sorted(self.calibrations))
+        content = json.dumps(decides, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def threshold_for(self, exam_type: str | None, view: str | None) -> Threshold:
-        """Return the most specific threshold: view before exam type before site before card."""
+        """Return the most specific threshold: view before exam type before site.
+
+        Where the settings have none, a calibration's bands count, then the card's.
+        """
         fitting = [
             each
             for each in self.site
             if matches(each.exam_type, exam_type) and matches(each.view, view)
         ]
-        if not fitting:
+        if fitting:
+            return max(fitting, key=is_special)
+        calibrated = self.calibration_for(exam_type, view)
+        if calibrated is None:
             return self.card
-        return max(fitting, key=lambda each: (each.view is not None, each.exam_type is not None))
+        return Threshold(**calibrated[1].bands.model_dump())
+
+    def calibration_for(
+        self, exam_type: str | None, view: str | None
+    ) -> tuple[str, Calibration] | None:
+        """Return id and calibration of the most specific one in force; None: as shipped."""
+        fitting = [
+            (name, each)
+            for name, each in self.calibrations.items()
+            if matches(each.scope.exam_type, exam_type) and matches(each.scope.view, view)
+        ]
+        return max(fitting, key=lambda pair: is_special(pair[1].scope), default=None)
 
     def judge(self, examination: Examination, received: ReceivedInstance, now: datetime) -> Verdict:
         """Judge one examined object.
@@ -107,7 +128,11 @@ class Policy:
 
     def _graded(self, scores: FrameScores, header: Header) -> dict[str, Any]:
         threshold = self.threshold_for(header.exam_type, header.view)
-        loop = aggregate(scores.frames, threshold.medium_from)
+        calibrated = self.calibration_for(header.exam_type, header.view)
+        frames = scores.frames
+        if calibrated is not None:
+            frames = tuple(calibrated_frame(frame, calibrated[1]) for frame in frames)
+        loop = aggregate(frames, threshold.medium_from)
         quality = min(max(loop.quality, 0.0), 100.0)
         band = band_of(quality, threshold)
         findings = find(loop.attributes, self.finding_from, scores.scan, self.language)
@@ -137,6 +162,9 @@ class Policy:
                 best=loop.best,
                 worst=loop.worst,
             ),
+            "calibration": None
+            if calibrated is None
+            else Calibrated(id=calibrated[0], quality=shipped_quality(scores.frames)),
             "model": Model(
                 name=scores.model.name,
                 version=scores.model.version,
@@ -153,6 +181,29 @@ def has_quality(scores: FrameScores | None) -> TypeGuard[FrameScores]:
         and bool(scores.frames)
         and all(isfinite(frame.quality) for frame in scores.frames)
     )
+
+
+def calibrated_frame(frame: FrameScore, calibration: Calibration) -> FrameScore:
+    """Return a frame with its calibrated quality; scores and faults stay."""
+    return replace(frame, quality=calibration.quality(frame.quality, numbers_of(frame)))
+
+
+def numbers_of(frame: FrameScore) -> dict[str, float]:
+    """Return a frame's raw scores and severities by name, those that are numbers."""
+    severities = {code: found.severity for code, found in frame.attributes.items()}
+    return {
+        name: value for name, value in {**frame.scores, **severities}.items() if isfinite(value)
+    }
+
+
+def shipped_quality(frames: Sequence[FrameScore]) -> float:
+    """Return what a loop is worth by the model card alone, before rules lower it."""
+    return round(min(max(float(median(frame.quality for frame in frames)), 0.0), 100.0), 2)
+
+
+def is_special(scope: Threshold | Scope) -> tuple[bool, bool]:
+    """Order by how special a scope is: a view before an exam type before all."""
+    return scope.view is not None, scope.exam_type is not None
 
 
 def matches(wanted: str | None, found: str | None) -> bool:

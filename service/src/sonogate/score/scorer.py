@@ -1,7 +1,6 @@
 """Score a stack of frames with a model of the zoo; measure the faults that explain the score."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +9,12 @@ from sonogate.domain.frames import FrameStack, Region
 from sonogate.domain.job import Greeting
 from sonogate.domain.scores import Attribute, FrameScore, FrameScores, ModelIdentity, ScoredStack
 from sonogate.errors import ModelError
+from sonogate.score.identity import entry_of
 from sonogate.settings import ScoringSettings
 from sonoquality.attributes import AttributeMeasure, measure
 from sonoquality.card import ModelCardError
 from sonoquality.fill import without_ink
 from sonoquality.model import FrameQuality, QualityModel
-from sonoquality.zoo import default_zoo
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class ModelScorer:
         Raises:
             ModelError: the entry is missing, its hash differs, or no provider loads it.
         """
-        entry = (settings.zoo or default_zoo()) / Path(settings.model)
+        entry = entry_of(settings)
         try:
             return cls(
                 QualityModel.load(

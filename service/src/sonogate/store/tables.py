@@ -205,6 +205,21 @@ audit_positions = Table(
     Column("entry_id", BigInteger, nullable=False),  # it has everything up to this one
 )
 
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("id", CountingId, primary_key=True),  # in the order of applying
+    Column("calibration", String(12), nullable=False),  # the first of its file's SHA-256
+    Column("content", Text, nullable=False),  # the file
+    Column("exam_type", Text),
+    Column("view", Text),
+    Column("applied_at", UtcDateTime, nullable=False),
+    Column("applied_by", Text, nullable=False),
+    Column("ended_at", UtcDateTime),  # revoked, or another one of its scope came
+    Column("ended_by", Text),
+    sqlite_autoincrement=True,
+)
+
 senders = Table(
     "senders",
     metadata,

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from sonogate.store.audit import Audit
 from sonogate.store.audit_positions import AuditPositions
+from sonogate.store.calibrations import Calibrations
 from sonogate.store.commitments import Commitments
 from sonogate.store.deliveries import Deliveries
 from sonogate.store.events import Events
@@ -89,6 +90,11 @@ class Transaction:
     def audit_positions(self) -> AuditPositions:
         """How far the trail has been sent."""
         return AuditPositions(self._connection)
+
+    @cached_property
+    def calibrations(self) -> Calibrations:
+        """What quality means here, as people said."""
+        return Calibrations(self._connection)
 
     @cached_property
     def senders(self) -> Senders:

@@ -85,6 +85,14 @@ function empty(state) {
   return h("div", { class: "empty" }, h("p", {}, text));
 }
 
+/** What to do is never below an edge: long sentences become smaller. */
+function fit(place) {
+  place.classList.remove("tight");
+  const last = [...place.querySelectorAll(".reason, .action")].at(-1);
+  const isCut = last && last.getBoundingClientRect().bottom > place.getBoundingClientRect().bottom + 1;
+  place.classList.toggle("tight", Boolean(isCut));
+}
+
 /** Draw the stage; returns once the picture is there. */
 export async function showStage(element, state, actions) {
   const { image } = state;
@@ -109,6 +117,7 @@ export async function showStage(element, state, actions) {
     overruled(image.verdict, actions),
     rejection(state, image, actions),
     buttons(state, image, isNewest, actions));
+  fit(element.querySelector(".words"));
   const shown = isSame ? old : canvas;
   const hasFault = image.verdict.band !== "high" && BANDS.includes(kind); // where the grade may mean nothing, so may it
   const outcome = await draw(shown, image.object_id, hasFault ? image.verdict.findings : null, state.heat);

@@ -74,6 +74,8 @@ MEANINGS: Final = {
     "reject": _CHANGED,
     "revoke_rejection": _CHANGED,
     "retry_destination": Meaning(SECURITY_ALERT, Did.EXECUTE, (RESTRICTED_FUNCTION,)),
+    "apply_calibration": Meaning(SECURITY_ALERT, Did.EXECUTE, (SOFTWARE_CONFIGURATION,)),
+    "revoke_calibration": Meaning(SECURITY_ALERT, Did.EXECUTE, (SOFTWARE_CONFIGURATION,)),
     "settings_changed": Meaning(SECURITY_ALERT, Did.EXECUTE, (SOFTWARE_CONFIGURATION,)),
     "association_refused": _REFUSED,
     "tls_refused": _REFUSED,
