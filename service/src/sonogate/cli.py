@@ -1,4 +1,4 @@
-"""The command line: `sonogate serve | demo | phantom | send | score | doctor | audit | settings`.
+"""The command line: `sonogate serve | demo | phantom | send | score | calibrate | …`.
 
 Exit codes: 0 done, 1 it failed (the message says what to do), 2 wrong usage.
 """
@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from sonogate import __version__, auditing
+from sonogate.calibrating import commands as calibrating
 from sonogate.errors import GateError
 from sonogate.progress import Progress
 from sonogate.settings import LogSettings, Settings, load, loading, reference
@@ -33,6 +34,7 @@ app = typer.Typer(
 settings_app = typer.Typer(no_args_is_help=True, help="Show, check and explain the settings.")
 app.add_typer(settings_app, name="settings")
 app.add_typer(auditing.app, name="audit")
+app.add_typer(calibrating.app, name="calibrate")
 
 ConfigOption = Annotated[
     Path | None,
