@@ -42,10 +42,23 @@ def clean(data: Data, out: Table, by: By, split: Split = "val") -> None:
 
 
 @app.command()
-def graded(data: Data, out: Table, by: By) -> None:
+def graded(
+    data: Data,
+    out: Table,
+    by: By,
+    *,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Every raw score and severity, for calibration.md.")
+    ] = False,
+) -> None:
     """Judge the images that people graded; for evaluation only, and every model is noted."""
     rows = [row for row in read_index(data) if row.split == "eval" and row.quality_label]
-    _run(out, [pictures.AsItIs(row=row, called=row.quality_label) for row in rows], by)
+    shown = [pictures.AsItIs(row=row, called=row.quality_label) for row in rows]
+    if faults:
+        with Progress() as progress:
+            table.run(out, shown, judges.with_faults(Path(by)), Bars(progress))
+    else:
+        _run(out, shown, by)
     if by != "baselines":
         note(out.parent.parent / LEDGER, QualityModel.load(Path(by), ("cpu",)))
 

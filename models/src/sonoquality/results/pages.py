@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from sonoquality.results import (
+    calibration,
     dice_link,
     encoder_speed,
     matched_pairs,
@@ -88,6 +89,17 @@ Every number below is read from a CSV in `csv/`, by
             medqm.network_section,
             medqm.variant_section,
         ),
+    ),
+    "calibration.md": Page(
+        head="""# Calibration to a site's own grades: the worked example
+
+What [`sonogate calibrate`](../how-to/calibrate.md) does, on hearts of CAMUS that cardiologists
+graded poor, medium and good. Every number below is read from CSVs in `csv/`, by
+
+    sonoquality try graded --faults --data DATA --by models/zoo/nrq/1.1.0 \\
+        --out docs/results/csv/calibration-graded.csv
+    sonoquality evaluate pages --out docs/results""",
+        sections=(calibration.section,),
     ),
     "ulpips.md": Page(
         head="""# uLPIPS: how far two pictures lie apart

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from sonoquality.arrays import Luma, Mask
+from sonoquality.attributes import measure
 from sonoquality.metrics.baselines.registry import NO_REFERENCE, no_reference
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import working_image
@@ -41,5 +44,18 @@ def entry(folder: Path) -> Judge:
             QUALITY: found.quality,
             WINDOWS: found.scores["windows"],
         }
+
+    return judge
+
+
+def with_faults(folder: Path) -> Judge:
+    """Return the judge that tells all that the gate hears: every raw score and every severity."""
+    model = QualityModel.load(folder, ("cpu",))
+
+    def judge(luma: Luma, mask: Mask) -> Mapping[str, float]:
+        found = model.score(luma[None], mask)[0]
+        faults = measure(luma, mask, np.zeros_like(mask), found.heat)
+        severities = {code: fault.severity for code, fault in faults.items()}
+        return {QUALITY: found.quality, **found.scores, **severities}
 
     return judge

@@ -102,14 +102,18 @@ def fit_to_file(
             "bounds can make them agree. Look at images on which both differ most; --head weighs "
             "its other numbers, and another model may fit these exams."
         )
-    content = to_toml(
-        fitted, grades, scored, model=model, scope=scope, now=datetime.now(UTC)
-    )
+    content = to_toml(fitted, grades, scored, model=model, scope=scope, now=datetime.now(UTC))
     calibration = parse(content)
     out.write_text(content, encoding="utf-8")
     for path, reason in scored.left_out.items():
         typer.echo(f"left out {path.name}: {reason}", err=True)
     _say(["", *in_words(fitted, scored), ""])
+    if not with_head and fitted.order.low <= 0:
+        typer.echo(
+            f"warning: grades hardly rise with quality (rank correlation {fitted.order.value:.2f}, "
+            f"interval from {fitted.order.low:.2f}): bounds on it may be bounds on chance",
+            err=True,
+        )
     for warning in warnings_of(*kept):
         typer.echo(f"warning: {warning}", err=True)
     _say([*_preview(settings, content, calibration), "", f"Written: {out} ({id_of(content)})"])

@@ -1,0 +1,104 @@
+"""Calibrations in the database: what holds, what held, what would change."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sonogate.calibrating import book
+from sonogate.calibrating.preview import preview
+from sonogate.domain.verdict import Band, Calibrated, Finding, Verdict
+from sonogate.errors import CalibrationError
+from sonogate.judge.policy import Policy
+from sonogate.settings import JudgeSettings, Settings
+from sonogate.store.calibrations import StoredQuality
+from tests.service.calibrating.make import MODEL, calibration
+
+NOW = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A gate's settings with a folder of its own."""
+    return Settings(data_dir=tmp_path)
+
+
+@pytest.mark.integration
+def test_applying_replaces_the_one_of_the_same_exams_and_revoking_ends_it(
+    settings: Settings,
+) -> None:
+    """The history stays, and every step is in the audit trail."""
+    liver = calibration(scope={"exam_type": "LIVER"})
+    first = book.write(settings, book.apply("first", calibration(), "ab"))
+    other = book.write(settings, book.apply("liver", liver, "ab"))
+    second = book.write(settings, book.apply("second", calibration(), "cd"))
+    with pytest.raises(CalibrationError, match="in force already"):
+        book.write(settings, book.apply("second", calibration(), "cd"))
+    with pytest.raises(CalibrationError, match="names no calibration in force"):
+        book.write(settings, book.revoke("", "cd"))
+    ended = book.write(settings, book.revoke(book.id_of("second")[:6], "ef"))
+
+    history = book.read(settings, lambda tx: tx.calibrations.all())
+    trail = book.read(settings, lambda tx: tx.audit.all())
+    assert [None, None, book.id_of("first"), book.id_of("second")] == [first, other, second, ended]
+    assert [("first", "cd"), ("liver", None), ("second", "ef")] == [
+        (each.content, each.ended_by) for each in history
+    ]
+    assert [("apply_calibration", "ab")] * 2 + [
+        ("apply_calibration", "cd"),
+        ("revoke_calibration", "ef"),
+    ] == [(entry.action, entry.by) for entry in trail]
+
+
+def stored(
+    quality: float, band: Band, *findings: Finding, calibrated: Calibrated | None = None
+) -> StoredQuality:
+    """A verdict as kept."""
+    body = {key: value for key, value in MODEL.items() if key != "card_sha256"}
+    return StoredQuality(
+        verdict=Verdict.model_validate(
+            {
+                "status": "graded",
+                "band": band,
+                "quality": quality,
+                "findings": [each.model_dump() for each in findings],
+                "model": body | {"provider": "cpu"},
+                "calibration": calibrated.model_dump() if calibrated else None,
+            }
+        ),
+        exam_type="LIVER",
+        view=None,
+    )
+
+
+def test_a_preview_judges_stored_verdicts_again() -> None:
+    """By their shipped quality, under the rules that stand above; others' are left out."""
+    strict = calibration()
+    policy = replace(Policy.from_settings(75, 45, JudgeSettings()), calibrations={"strict": strict})
+    blurred = Finding(code="blurred", label="", severity=0.95)
+    of_another = stored(80, Band.HIGH)
+    alien = of_another.verdict.model
+    assert alien is not None
+    another = of_another.verdict.model_copy(
+        update={"model": alien.model_copy(update={"sha256": "00" * 32})}
+    )
+    found = preview(
+        [
+            stored(95, Band.HIGH),
+            stored(80, Band.HIGH),
+            stored(50, Band.MEDIUM),
+            stored(44, Band.LOW, blurred),
+            stored(99, Band.HIGH, calibrated=Calibrated(id="former", quality=30)),
+            replace(of_another, verdict=another),
+        ],
+        "strict",
+        strict,
+        policy,
+    )
+
+    assert Counter({Band.HIGH: 3, Band.MEDIUM: 1, Band.LOW: 1}) == found.before
+    assert Counter({Band.LOW: 3, Band.HIGH: 1, Band.MEDIUM: 1}) == found.after
+    assert 1 == found.n_others
+    assert "  low     20 % -> 60 %   (1 -> 3 images)" in found.in_words()
