@@ -95,7 +95,6 @@ def settings(tmp_path: Path) -> Settings:
 async def judged(gate: Gate, image: Path) -> dict[str, Any]:
     """Return the verdict of a picture that was never sent before: its bytes are made new."""
     with Image.open(image) as picture:
-        picture.putpixel((0, 0), picture.getpixel((0, 0)))
         fresh = image.parent / f"sent-{len(list(image.parent.glob('sent-*')))}.png"
         width = picture.width + len(list(image.parent.glob("sent-*")))
         picture.crop((0, 0, width, picture.height)).save(fresh)

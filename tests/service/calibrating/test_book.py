@@ -9,6 +9,7 @@ import pytest
 
 from sonogate.calibrating import book
 from sonogate.calibrating.preview import preview
+from sonogate.domain.calibration import id_of
 from sonogate.domain.verdict import Band, Calibrated, Finding, Verdict
 from sonogate.errors import CalibrationError
 from sonogate.judge.policy import Policy
@@ -38,11 +39,11 @@ def test_applying_replaces_the_one_of_the_same_exams_and_revoking_ends_it(
         book.write(settings, book.apply("second", calibration(), "cd"))
     with pytest.raises(CalibrationError, match="names no calibration in force"):
         book.write(settings, book.revoke("", "cd"))
-    ended = book.write(settings, book.revoke(book.id_of("second")[:6], "ef"))
+    ended = book.write(settings, book.revoke(id_of("second")[:6], "ef"))
 
     history = book.read(settings, lambda tx: tx.calibrations.all())
     trail = book.read(settings, lambda tx: tx.audit.all())
-    assert [None, None, book.id_of("first"), book.id_of("second")] == [first, other, second, ended]
+    assert [None, None, id_of("first"), id_of("second")] == [first, other, second, ended]
     assert [("first", "cd"), ("liver", None), ("second", "ef")] == [
         (each.content, each.ended_by) for each in history
     ]

@@ -137,6 +137,23 @@ def test_a_calibration_of_another_model_is_refused_by_name(change: dict[str, str
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"bands": {"high_from": 45, "medium_from": 75}},
+        {"bands": {"high_from": 101, "medium_from": 75}},
+        {"map": {"knots": [[0, 0], [float("inf"), 100]]}},
+        {"head": {"names": ["noisy"], "centre": [0], "scale": [0], "weight": [1]}},
+        {"head": {"names": ["noisy"], "centre": [float("nan")], "scale": [1], "weight": [1]}},
+        {"head": {"names": ["noisy"], "centre": [], "scale": [1], "weight": [1]}},
+    ],
+)
+def test_a_file_that_would_break_judging_is_refused_before(changes: dict[str, Any]) -> None:
+    """Numbers changed by hand stop at the door, not in front of a patient."""
+    with pytest.raises(ValueError, match=r"validation error"):
+        calibration(**changes)
+
+
+@pytest.mark.parametrize(
     "knots", [[[0, 0], [0, 50]], [[0, 50], [10, 40]], [[0, 0], [10, 101]], [[0, 0]]]
 )
 def test_a_map_that_does_not_rise_is_no_map(knots: list[list[float]]) -> None:

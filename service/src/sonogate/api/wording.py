@@ -22,6 +22,7 @@ class Wording:
     """Says things in one language."""
 
     language: Language
+    is_site_s: bool = False  #: it is the one in which things are stored
 
     def verdict(self, verdict: Verdict) -> Verdict:
         """Return a verdict as the client reads it."""
@@ -57,7 +58,7 @@ async def get_wording(
     language = choose(accept_language, ports.language)
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language"
-    return Wording(language)
+    return Wording(language, is_site_s=language == ports.language)
 
 
 WordingDep = Annotated[Wording, Depends(get_wording)]

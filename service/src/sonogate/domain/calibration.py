@@ -18,7 +18,7 @@ ID_LENGTH = 12
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class CalibratedModel(_Frozen):
@@ -46,6 +46,12 @@ class Bands(_Frozen):
 
     high_from: float
     medium_from: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Bands":
+        if not 0 < self.medium_from < self.high_from <= 100:
+            raise ValueError("medium_from must lie between 0 and high_from, that at most at 100")
+        return self
 
 
 class Weights(_Frozen):
