@@ -88,6 +88,10 @@ def test_every_word_that_the_page_says_exists_and_is_said() -> None:
     keys = {key.removeprefix("page.") for key in written(LANGUAGE) if key.startswith("page.")}
     said = set(re.findall(r"\bsay\((?:\w+ \? )?\"([\w.]+)\"", script))
     said |= set(re.findall(r'data-say(?:-label)?="([\w.]+)"', frame))
+    assert not re.search(
+        r"(?:const|let|function) (?:say|count)\b",
+        script.replace("export function say(", "").replace("export const count", ""),
+    )
     counted = set(re.findall(r"\bcount\(\"([\w.]+)\"", script))
 
     assert len(said) > 40

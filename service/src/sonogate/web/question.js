@@ -23,11 +23,11 @@ export function question(state, actions) {
   const pair = [older, newer].map((number) => [number, state.imageOf(number)]);
   const sides = pair.map(([number, image]) =>
     h("figure", {}, image ? small(image) : null, h("figcaption", {}, String(number))));
-  const say = (replaces) => () => actions.answer(newer, older, replaces);
+  const tell = (replaces) => () => actions.answer(newer, older, replaces);
   const isOff = state.connection !== "live";
   return h("section", { class: "question" },
     h("h2", {}, say("questions.replaces", { newer, older })),
     h("div", { class: "answers" }, ...sides,
-      h("button", { class: "strong", click: say(true), disabled: isOff, "data-key": `yes-${newer}` }, say("questions.yes")),
-      h("button", { click: say(false), disabled: isOff, "data-key": `no-${newer}` }, say("questions.no"))));
+      h("button", { class: "strong", click: tell(true), disabled: isOff, "data-key": `yes-${newer}` }, say("questions.yes")),
+      h("button", { click: tell(false), disabled: isOff, "data-key": `no-${newer}` }, say("questions.no"))));
 }

@@ -59,7 +59,8 @@ export function titleOf(study) {
   return `${name} ${number}`;
 }
 
-const TIME = new Intl.DateTimeFormat([language, navigator.language], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const REGION = navigator.languages.find((one) => one.split("-")[0] === language) ?? language; // its hours: 3 pm or 15:00
+const TIME = new Intl.DateTimeFormat(REGION, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 export const clock = (date) => TIME.format(new Date(date));
 
 /** Findings that the verdict's reason and action do not tell: all, where the reason is none of them. */
