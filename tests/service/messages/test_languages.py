@@ -16,7 +16,7 @@ SAME_EVERYWHERE = {  # words that are no English left behind
     "es": {"page.list_comma", "page.questions.no"},
     "zh": set[str](),
 }
-SAME_EVERYWHERE_TOO = {"page.full_stop", "page.spoken"}
+SAME_EVERYWHERE_TOO = {"page.full_stop", "page.spoken", "page.reject.by_call"}
 ENGLISH = re.compile(r"\b(the|this|image|probe|and|is|not|with|again|cart|gate)\b", re.IGNORECASE)
 LOOKS_ENGLISH = {
     "de": {"gate"},  # "das Gate" is what German departments call such a thing
