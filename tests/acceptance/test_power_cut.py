@@ -43,7 +43,8 @@ LARGE = (14, 30)
 VERDICT_SECONDS = 60.0
 MODEL = "dct-manifold/1.0.0"
 """The lighter one that ships, so that the time goes into cuts."""
-SEALED = b"SonoGate segment 1 done\n"
+SEALED = b"done"
+"""What sealing writes into a segment's opening."""
 SEGMENT_BYTES = 64 * KIB
 """A few objects each, so that segments are begun and sealed while the record runs."""
 

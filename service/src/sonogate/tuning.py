@@ -4,6 +4,7 @@ import ctypes
 import gc
 import sys
 
+from sonogate.receive.promptness import wake_promptly
 from sonogate.settings import MIB
 
 COLLECT_EVERY = (20_000, 20, 50)
@@ -17,7 +18,8 @@ KEPT_BYTES = 64 * MIB
 
 
 def make_ready_for_carts() -> None:
-    """Tune the interpreter for short answers: quick thread changes, rare and small collections."""
+    """Tune the process for short answers: quick thread changes, rare and small collections."""
+    wake_promptly()
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.collect()
     gc.freeze()

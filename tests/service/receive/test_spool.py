@@ -170,7 +170,7 @@ async def test_a_disk_that_refuses_leaves_no_object(
     def refuse(_descriptor: int, *_arguments: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    for name in {"write": ("write", "writev"), "sync": ("fsync", "fdatasync")}[call]:
+    for name in {"write": ("write", "pwrite"), "sync": ("fsync", "fdatasync")}[call]:
         monkeypatch.setattr(os, name, refuse)
     with pytest.raises(error):
         await deposit_of(spool, bytes(size_bytes)).finish(ARRIVAL)

@@ -10,9 +10,11 @@ from typing import Any, Final
 from sonogate.domain.identity import new_object_id
 from sonogate.domain.instance import ReceivedInstance, Span
 from sonogate.errors import ReceiveError, SpoolWriteError
+from sonogate.receive.promptness import wake_promptly
 from sonogate.receive.spool.files import Block, as_receive_error
 from sonogate.receive.spool.records import Arrival, Content, name_in, opening
 from sonogate.receive.spool.segment import SUFFIX, Segment
+from sonogate.receive.spool.staging import Staging, padding_after
 
 MAX_BATCH: Final = 256
 """Objects written and synced at once; more carts than this wait for the next turn."""
@@ -53,6 +55,7 @@ class Appender(threading.Thread):
         self._segment_bytes = segment_bytes
         self._answered = answered
         self._owner = owner
+        self._staging = Staging()
         self._queue: SimpleQueue[Deposition | None] = SimpleQueue()
         self._segments: dict[str, Segment] = {}
         self._current: Segment | None = None
@@ -76,6 +79,7 @@ class Appender(threading.Thread):
 
     def run(self) -> None:
         """Keep batch after batch until stopped."""
+        wake_promptly()
         is_running = True
         while is_running:
             batch, is_running = self._next_batch()
@@ -113,7 +117,8 @@ class Appender(threading.Thread):
         if self._current is not None and self._current.size_bytes >= self._segment_bytes:
             self._close_current()
         if self._current is None:
-            self._current = Segment(self._folder, f"{new_object_id()}{self._owner}{SUFFIX}")
+            name = f"{new_object_id()}{self._owner}{SUFFIX}"
+            self._current = Segment(self._folder, name, self._staging)
             self._segments[self._current.name] = self._current
         return self._current
 
@@ -133,16 +138,19 @@ class Appender(threading.Thread):
 
 
 def _prepare(deposition: Deposition, segment: str, offset: int) -> int:
-    """Make the record and the row of an object; return the record's length."""
+    """Make the record and the row of an object; return the length of the record's blocks."""
     deposition.segment = segment
     content = deposition.content
     if content is None:
         deposition.kept = deposition.filed
-        deposition.blocks = [opening(deposition.filed, 0, 0)] if deposition.filed else []
-        return sum(map(len, deposition.blocks))
-    row = deposition.arrival.kept(new_object_id(), content.sha256, content.size_bytes)
-    head = opening(row, len(content.meta), content.size_bytes - len(content.meta))
-    span = Span(offset=offset + len(head), size_bytes=content.size_bytes)
-    deposition.kept = replace(row, spool_name=name_in(segment, span))
-    deposition.blocks = [head, content.meta, *content.chunks]
-    return len(head) + content.size_bytes
+        record: list[Block] = [opening(deposition.filed, 0, 0)] if deposition.filed else []
+    else:
+        row = deposition.arrival.kept(new_object_id(), content.sha256, content.size_bytes)
+        head = opening(row, len(content.meta), content.size_bytes - len(content.meta))
+        span = Span(offset=offset + len(head), size_bytes=content.size_bytes)
+        deposition.kept = replace(row, spool_name=name_in(segment, span))
+        record = [head, content.meta, *content.chunks]
+    n_bytes = sum(map(len, record))
+    padding = padding_after(n_bytes)
+    deposition.blocks = [*record, padding]
+    return n_bytes + len(padding)

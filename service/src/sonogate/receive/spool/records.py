@@ -86,14 +86,21 @@ def opening(instance: ReceivedInstance, n_meta_bytes: int, n_content_bytes: int)
     return _MAGIC + zlib.crc32(row, zlib.crc32(lengths)).to_bytes(4, "little") + lengths + row
 
 
-def scan(file: BinaryIO, segment: str, size_bytes: int) -> Iterator[Record]:
+def scan(file: BinaryIO, segment: str, size_bytes: int, alignment: int) -> Iterator[Record]:
     """Yield the records of a segment from the file's position up to where they stop making sense.
 
     A torn record ends the segment: neither it nor what lies behind it was acknowledged.
+
+    Args:
+        file: The segment.
+        segment: Its name.
+        size_bytes: Its length.
+        alignment: Each record begins at a multiple of this.
     """
     while (record := _read(file, segment, size_bytes)) is not None:
         yield record
-        file.seek(record.span.offset + record.span.size_bytes)
+        end = record.span.offset + record.span.size_bytes
+        file.seek(end + -end % alignment)
 
 
 def _read(file: BinaryIO, segment: str, size_bytes: int) -> Record | None:
