@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.uid import AllTransferSyntaxes, DeflatedExplicitVRLittleEndian
 from pynetdicom import AllStoragePresentationContexts
-from pynetdicom.pdu import A_ASSOCIATE_AC
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
     AsynchronousOperationsWindowNegotiation,
@@ -142,6 +142,27 @@ def test_a_proposed_role_leaves_the_cart_the_scu() -> None:
     roles = [item for item in items if isinstance(item, SCP_SCU_RoleSelectionNegotiation)]
     assert [(US_IMAGE, True, False)] == [
         (role.sop_class_uid, role.scu_role, role.scp_role) for role in roles
+    ]
+
+
+def test_who_comes_again_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And answered alike, under the address that it has this time; another is read anew."""
+    decode, decoded = A_ASSOCIATE_RQ.decode, []
+
+    def note(pdu: A_ASSOCIATE_RQ, octets: bytes) -> None:
+        decoded.append(octets)
+        decode(pdu, octets)
+
+    monkeypatch.setattr(A_ASSOCIATE_RQ, "decode", note)
+    proposal = {1: (US_IMAGE, [JPEG_BASELINE]), 3: (VERIFICATION, [UNCOMPRESSED[1]])}
+    bodies = [associate_rq(proposal, calling_ae=name)[6:] for name in ("AGAIN", "AGAIN", "OTHER")]
+    requests = [read_associate_rq(body, f"127.0.0.{n}") for n, body in enumerate(bodies)]
+    first, second, _other = (accept(each, supported_contexts(), 2**18) for each in requests)
+
+    assert 2 == len(decoded)
+    assert first == second
+    assert [("AGAIN", "127.0.0.0"), ("AGAIN", "127.0.0.1"), ("OTHER", "127.0.0.2")] == [
+        (each.applicant.calling_ae, each.applicant.peer_address) for each in requests
     ]
 
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
+from typing import Final
 
 from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RJ, A_ASSOCIATE_RQ
@@ -26,6 +28,9 @@ from sonogate.receive.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VER
 from sonogate.receive.upper_layer import AbortReason, ProtocolViolationError
 
 _PDU_HEADER = b"\x01\x00"
+REMEMBERED: Final = 16
+"""Proposals whose meaning is kept. A cart proposes the same, byte by byte, as often as it comes,
+some for every image; reading 128 contexts holds up all other carts for 6 ms."""
 
 
 class ContextResult(IntEnum):
@@ -66,20 +71,26 @@ def read_associate_rq(
     Raises:
         ProtocolViolationError: It can't be decoded.
     """
-    pdu = A_ASSOCIATE_RQ()
     with _hostile_bytes():
-        pdu.decode(_PDU_HEADER + len(body).to_bytes(4, "big") + body)
-        primitive = pdu.to_primitive()
+        primitive, protocol_version = _decoded(body)
         applicant = Applicant(
             calling_ae=AETitle(primitive.calling_ae_title.strip()),
             called_ae=AETitle(primitive.called_ae_title.strip()),
             peer_address=peer_address,
             certificate=certificate,
-            protocol_version=pdu.protocol_version,
+            protocol_version=protocol_version,
             application_context=str(primitive.application_context_name or ""),
         )
         max_pdu_bytes = primitive.maximum_length_received or 0
     return AssociateRequest(applicant=applicant, primitive=primitive, max_pdu_bytes=max_pdu_bytes)
+
+
+@lru_cache(REMEMBERED)
+def _decoded(body: bytes) -> tuple[A_ASSOCIATE, int]:
+    """Return the proposal, which nobody may change, and the protocol version it speaks."""
+    pdu = A_ASSOCIATE_RQ()
+    pdu.decode(_PDU_HEADER + len(body).to_bytes(4, "big") + body)
+    return pdu.to_primitive(), pdu.protocol_version
 
 
 def accept(
