@@ -8,7 +8,9 @@ QualityError
 │   └── OtherEncoderError an organ model was fitted on the features of another encoder
 ├── WeightsError          a file isn't the whole set of an encoder's weights
 ├── UnknownOrganError     no organ model of that name was given
-└── MissingExtraError     the command needs an optional part of the distribution
+├── MissingExtraError     the command needs an optional part of the distribution
+├── MultimodalError       a language model did not answer as it was asked (in mllm.port)
+└── BenchError            a benchmark's data or answers aren't what was asked for
 """
 
 
@@ -49,3 +51,7 @@ class UnknownOrganError(QualityError):
 
 class MissingExtraError(QualityError):
     """The command needs an optional part of the distribution."""
+
+
+class BenchError(QualityError):
+    """The benchmark's data or answers aren't what was asked for."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from sonoquality import degrade
 from sonoquality.arrays import Floats, UnitImage
+from sonoquality.degrade.matched import matched_strength
 from sonoquality.metrics.baselines.distances import psnr
 from sonoquality.training.segmentation.ladders import Meters, missing, write
 from sonoquality.training.segmentation.meter import Meter, Outliner, eight_bits
@@ -20,13 +21,7 @@ from sonoquality.training.segmentation.probes import Probe, Scan
 #: Faults of a place, at their levels, and what spoils the whole scan as much.
 PAIRS = (("SHA", "SPK"), ("SHA", "DEF"), ("CON", "SPK"))
 LEVELS = (3, 4, 5)
-#: Weakest and strongest that may be put on to match, in the operator's unit.
-RANGES: Mapping[str, tuple[float, float]] = {
-    "SPK": (35.0, -25.0),
-    "DEF": (0.3, 24.0),
-}
 FILE = "pairs.npz"
-NEAR_DB, N_HALVINGS = 0.1, 12
 Progress = Callable[[str, int, int], None]
 
 
@@ -59,15 +54,10 @@ def read(out: Path, probe: Probe) -> Mapping[str, Floats] | None:
 
 def matched(name: str, scan: Scan, wanted_db: float, seed: int) -> UnitImage | None:
     """Return the scan under a fault at a PSNR, or None where no strength comes near."""
-    weak, strong = RANGES[name]
-    for _ in range(N_HALVINGS):
-        middle = (weak + strong) / 2
-        picture = eight_bits(degrade.apply_at(name, scan.image, scan.mask, middle, seed))
-        away_db = -psnr(scan.image, picture, scan.mask) - wanted_db
-        if abs(away_db) <= NEAR_DB:
-            return picture
-        weak, strong = (middle, strong) if away_db > 0 else (weak, middle)
-    return None
+    strength = matched_strength(name, scan.image, scan.mask, wanted_db, seed)
+    if strength is None:
+        return None
+    return eight_bits(degrade.apply_at(name, scan.image, scan.mask, strength, seed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
