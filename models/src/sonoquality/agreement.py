@@ -4,6 +4,7 @@ Higher scores are taken to mean better quality throughout; a score that runs the
 negated by the caller. Labels of graded quality are ordered numbers (poor 0, medium 1, good 2).
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,10 @@ def logistic_fit(scores: ArrayLike, targets: ArrayLike) -> Floats:
     spread = float(x.std()) or 1.0
     start = (float(y.max()), float(y.min()), float(x.mean()), spread)
     try:
-        fitted, _ = optimize.curve_fit(_logistic, x, y, p0=start, maxfev=5000)
+        with warnings.catch_warnings():
+            # How sure the parameters are is not asked for, and often can't be told.
+            warnings.simplefilter("ignore", optimize.OptimizeWarning)
+            fitted, _ = optimize.curve_fit(_logistic, x, y, p0=start, maxfev=5000)
         return np.asarray(_logistic(x, *fitted), np.float64)
     except RuntimeError:
         return np.asarray(np.polyval(np.polyfit(x, y, 1), x), np.float64)
@@ -94,6 +98,16 @@ def balanced_accuracy(graded: ArrayLike, targets: ArrayLike) -> float:
     """Mean over the targets' classes of the share that was graded right."""
     x, y = _pair(graded, targets)
     return float(np.mean([np.mean(x[y == grade] == grade) for grade in np.unique(y)]))
+
+
+def macro_f1(graded: ArrayLike, targets: ArrayLike) -> float:
+    """Mean over the targets' classes of the harmonic mean of precision and recall."""
+    x, y = _pair(graded, targets)
+    found = []
+    for grade in np.unique(y):
+        hit = np.sum((x == grade) & (y == grade))
+        found.append(2 * hit / (np.sum(x == grade) + np.sum(y == grade)))
+    return float(np.mean(found))
 
 
 def auroc(bad_scores: ArrayLike, good_scores: ArrayLike) -> float:
@@ -138,6 +152,41 @@ def bootstrap(
     for _ in range(n_resamples):
         chosen = rng.integers(len(members), size=len(members))
         value = statistic(np.concatenate([members[group] for group in chosen]))
+        if np.isfinite(value):
+            drawn.append(value)
+    low, high = np.percentile(drawn, [2.5, 97.5]) if drawn else (np.nan, np.nan)
+    return Interval(statistic(np.arange(len(groups))), float(low), float(high))
+
+
+def bootstrap_pairs(
+    statistic: Callable[[NDArray[np.intp]], float],
+    groups: Sequence[tuple[object, object]],
+    *,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """Give a statistic of pairs its 95 % interval by drawing groups (patients) with replacement.
+
+    A pair of two groups counts as often as the product of how often both were drawn, one within a
+    group as often as that was drawn: its two pictures stand or fall together.
+
+    Args:
+        statistic: takes the indices of the pairs to count, repeats included.
+        groups: of the first and the second picture of each pair.
+        n_resamples: draws; those where the statistic is not defined are left out.
+        seed: of the draws.
+    """
+    if not len(groups):
+        raise ShapeError("Nothing to draw from: pass the two groups of each pair.")
+    names, member = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    first, second = member.reshape(-1, 2).T
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(n_resamples):
+        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+        weight = np.where(first == second, times[first], times[first] * times[second])
+        chosen = np.repeat(np.arange(len(groups)), weight)
+        value = statistic(chosen) if len(chosen) else float("nan")
         if np.isfinite(value):
             drawn.append(value)
     low, high = np.percentile(drawn, [2.5, 97.5]) if drawn else (np.nan, np.nan)

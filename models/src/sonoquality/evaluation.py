@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -164,7 +165,23 @@ def hit(heat: np.ndarray[tuple[int, ...], np.dtype[np.float32]], mask: Mask, are
     return float((worst & area).sum() / max(1, worst.sum()))
 
 
-def note(ledger: Path, model: QualityModel) -> int:
+class Named(Protocol):
+    """A model by name, version and hash."""
+
+    @property
+    def name(self) -> str:
+        """The zoo's name of it."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the model file."""
+
+
+def note(ledger: Path, model: Named) -> int:
     """Write a model into the ledger of the heart set and count the models ever scored on it."""
     lines = ledger.read_text(encoding="utf-8").splitlines() if ledger.exists() else []
     known = {line.split()[-1] for line in lines if line.strip()}

@@ -12,6 +12,7 @@ import typer
 from sonoquality.arrays import ShapeError
 from sonoquality.card import ModelCardError
 from sonoquality.cli import (
+    benching,
     comparing,
     degrading,
     evaluating,
@@ -39,6 +40,7 @@ GROUPS = (
     ("evaluate", evaluating.app),
     ("export", exporting.app),
     ("medqm", labelling.app),
+    ("qbench", benching.app),
     ("train", training.app),
     ("try", trying.app),
 )

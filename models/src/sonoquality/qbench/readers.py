@@ -34,11 +34,10 @@ class Form(StrEnum):
     TABLE = "table"
     FOLDER = "folder"
     GRADED = "graded"
-    LADDERS = "ladders"
 
 
 def form_of(path: Path) -> Form:
-    """Tell the form by what is there; ladders are only made where they are asked for."""
+    """Tell the form by what is there."""
     if path.is_file():
         return Form.TABLE
     if (path / INDEX).is_file():

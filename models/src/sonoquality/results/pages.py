@@ -26,13 +26,14 @@ from sonoquality.results import (
     nrq_organs,
     nrq_steady,
     paper_parity,
+    qbench,
     restoration,
     ulpips_choice,
     ulpips_encoder,
     ulpips_ladders,
 )
 
-CSV_FOLDER = "csv"
+CSV_FOLDER, IMAGES = "csv", "images"
 Section = Callable[[Path], str]
 """From the folder of CSVs to Markdown; raises FileNotFoundError where its CSV is missing."""
 
@@ -117,20 +118,44 @@ Every number below is read from a CSV in `csv/`, by
             restoration.section,
         ),
     ),
+    "qbench.md": Page(
+        head="""# Ultrasound-QBench: judges of quality on three tasks
+
+Every number below is read from a CSV in `csv/`, by
+
+    sonoquality qbench report --answers ANSWERS --out docs/results
+
+The three tasks are those of the benchmark of that name (Miao 2025), of which only the abstract is
+public: data, prompts, pairs and measures are this project's own, and no number compares with
+theirs.""",
+        sections=(
+            qbench.sets_section,
+            qbench.leaderboard_section,
+            qbench.classification_section,
+            qbench.scoring_section,
+            qbench.comparison_section,
+            qbench.entrants_section,
+        ),
+    ),
 }
 
 
 def write_pages(out: Path) -> tuple[Path, ...]:
     """Write every page into a folder of results, from its folder `csv`."""
-    paths = tuple(out / name for name in PAGES)
-    for path in paths:
-        page = PAGES[path.name]
-        parts = [page.head, *_written(page.sections, out / CSV_FOLDER)]
-        path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
-        for name, draw in page.pictures.items():
-            with suppress(FileNotFoundError):
-                draw(out / CSV_FOLDER).save(out.parent / "images" / name, optimize=True)
-    return paths
+    return tuple(write_page(out, name) for name in PAGES)
+
+
+def write_page(out: Path, name: str) -> Path:
+    """Write one page of `PAGES`, and its pictures into the folder `images` beside the results."""
+    page = PAGES[name]
+    parts = [page.head, *_written(page.sections, out / CSV_FOLDER)]
+    (out / name).write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    for picture, draw in page.pictures.items():
+        with suppress(FileNotFoundError):
+            drawn = draw(out / CSV_FOLDER)
+            (out.parent / IMAGES).mkdir(exist_ok=True)
+            drawn.save(out.parent / IMAGES / picture, optimize=True)
+    return out / name
 
 
 def _written(sections: Sequence[Section], folder: Path) -> Iterable[str]:
