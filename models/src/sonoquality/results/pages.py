@@ -27,6 +27,7 @@ from sonoquality.results import (
     nrq_steady,
     paper_parity,
     qbench,
+    qbench_plots,
     restoration,
     ulpips_choice,
     ulpips_encoder,
@@ -136,6 +137,11 @@ theirs.""",
             qbench.comparison_section,
             qbench.entrants_section,
         ),
+        pictures={
+            qbench.CONFUSIONS_PNG: qbench_plots.confusions,
+            qbench.SCATTER_PNG: qbench_plots.scatter,
+            qbench.GAPS_PNG: qbench_plots.gaps,
+        },
     ),
 }
 
