@@ -51,10 +51,12 @@ def logistic_fit(scores: ArrayLike, targets: ArrayLike) -> Floats:
     """Map scores monotonically to the targets' scale by a logistic curve of four parameters.
 
     The usual step before PLCC and RMSE (ITU-R BT.500): both then judge agreement, not calibration.
-    Where the fit does not converge a straight line is used.
+    Where the fit does not converge a straight line is used, and of equal scores the targets' mean.
     """
     x, y = _pair(scores, targets)
-    spread = float(x.std()) or 1.0
+    spread = float(x.std())
+    if np.ptp(x) == 0:
+        return np.full_like(y, y.mean())
     start = (float(y.max()), float(y.min()), float(x.mean()), spread)
     try:
         with warnings.catch_warnings():

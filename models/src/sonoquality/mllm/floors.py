@@ -14,6 +14,7 @@ class RandomMultimodal:
     """Log-probabilities by dice; the same question gets the same answer."""
 
     name = "random"
+    says = "sees nothing, answers by dice"
 
     def logprobs(
         self, images: Sequence[Luma], prompt: str, candidates: Sequence[str]
@@ -31,6 +32,7 @@ class ConstantMultimodal:
     """The first candidate, always."""
 
     name = "constant"
+    says = "sees nothing, prefers what is named first"
 
     def logprobs(
         self, images: Sequence[Luma], prompt: str, candidates: Sequence[str]

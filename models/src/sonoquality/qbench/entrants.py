@@ -20,7 +20,7 @@ METRICS = "metrics"  #: stands for all entrants below that see no language
 SHIPPED_ENTRIES: Mapping[str, Path] = {"nrq": SHIPPED, "dct-manifold": HUMBLE}
 #: The manifold takes part as an entry of the zoo, with its bands; chance as `random`.
 BASELINES = tuple(name for name in NO_REFERENCE if name not in (*SHIPPED_ENTRIES, "chance"))
-FLOORS: Mapping[str, Callable[[], Multimodal]] = {
+FLOORS: Mapping[str, type[RandomMultimodal] | type[ConstantMultimodal]] = {
     "random": RandomMultimodal,
     "constant": ConstantMultimodal,
 }
@@ -51,6 +51,7 @@ class Speaker:
 
     name: str
     model: Multimodal
+    reads: bool = True  #: what it is asked matters; else one level of prompts is enough
     about: Mapping[str, str] = field(default_factory=dict)
     kind: str = LANGUAGE
 
@@ -70,7 +71,8 @@ def named(name: str) -> Entrant:
     if name in BASELINES:
         return _baseline(name)
     if name in FLOORS:
-        return Speaker(name=name, model=FLOORS[name]())
+        floor = FLOORS[name]()
+        return Speaker(name=name, model=floor, reads=False, about={"says": floor.says})
     if (Path(name) / CARD_FILE).is_file():
         return _entry("", Path(name))
     known = [METRICS, *SHIPPED_ENTRIES, *BASELINES, *FLOORS]

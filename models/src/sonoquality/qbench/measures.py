@@ -119,7 +119,7 @@ def _scoring(items: Sequence[Item], found: Taken) -> Iterator[Measure]:
         own, truth = every[valid], targets(items, indicator)[valid]
         groups = [items[at].patient for at in valid]
         # The curve is fitted once: its four parameters hardly move between draws of patients.
-        curve = logistic_fit(own, truth)
+        curve = rising(own, truth)
         above = np.array([items[at].grade != 0 for at in valid], np.float64)
         numbers: Mapping[str, tuple[Number, Floats, Floats]] = {
             "SRCC": (srcc, own, truth),
@@ -132,6 +132,16 @@ def _scoring(items: Sequence[Item], found: Taken) -> Iterator[Measure]:
         for name, (number, x, y) in numbers.items():
             found_ = _interval(partial(_on, number, x, y), groups)
             yield _measure(SCORING, indicator, name, found_, len(own))
+
+
+def rising(scores: Floats, truth: Floats) -> Floats:
+    """Map scores to the truth's scale by a logistic curve, turned over where it would fall.
+
+    A curve that may fall would credit a judge that is wrong throughout.
+    """
+    curve = logistic_fit(scores, truth)
+    falls = pearson(scores, curve) < 0
+    return np.asarray(2 * truth.mean() - curve, np.float64) if falls else curve
 
 
 def _comparison(bench: Bench, found: Taken) -> Iterator[Measure]:

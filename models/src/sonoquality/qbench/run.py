@@ -70,9 +70,10 @@ def run(
     _measure(bench, metrics, folder, progress)
     for each in entrants:
         if isinstance(each, Speaker):
-            said = {"levels": list(levels), "prompts": fingerprint()}
+            own = list(levels) if each.reads else list(levels)[:1]
+            said = {"levels": own, "prompts": fingerprint()}
             kept.note(folder, each, said)
-            _interview(bench, each, folder, levels, progress)
+            _interview(bench, each, folder, own, progress)
             kept.note(folder, each, {**said, "way": getattr(each.model, "way", "")})
     return folder
 

@@ -12,6 +12,7 @@ from sonoquality.results import rows as csvs
 from sonoquality.results.qbench_rows import (
     CONFUSION_CSV,
     GAPS_CSV,
+    LANGUAGE,
     SETS_CSV,
     Seen,
     Step,
@@ -27,7 +28,8 @@ LEFT, TOP, INNER = 46, 34, (180, 124)
 CELL = 38  #: px of a cell of a confusion matrix
 GRADES = ("low", "medium", "high")
 N_BEST = 4  #: of each data set, beside those always drawn
-ALWAYS = ("nrq", "random")
+ALWAYS = ("nrq",)
+NEVER = ("constant",)
 COLOURS = ("#1f5fbf", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#555555")
 GREY, LIGHT = "#777777", "#bbbbbb"
 JITTER = 0.16  #: grades, to either side
@@ -68,7 +70,7 @@ def _matrix(pen: Pen, corner: tuple[int, int], cells: Sequence[Seen]) -> None:
             pen.rectangle((left, top, left + CELL + 2, top + CELL - 2), fill=(dark, dark, 255))
             pen.text((left + 8, top + 12), str(n), fill="white" if n > total / 2 else "black")
             if line == 0:
-                pen.text((left + 1, corner[1] + 3 * CELL), said[:6], fill=GREY)
+                pen.text((left + 1, corner[1] + 3 * CELL), said[:4], fill=GREY)
 
 
 def scatter(folder: Path) -> Image.Image:
@@ -109,7 +111,7 @@ def _cloud(pen: Pen, corner: tuple[int, int], points: Floats, *, spread: bool) -
     fitted = down(logistic_fit(points[:, 1], points[:, 0]))[order]
     line = [_at(corner, float(x), float(y)) for x, y in zip(across[order], fitted, strict=True)]
     pen.line(line, fill=COLOURS[1], width=2)
-    pen.text((corner[0], corner[1] + INNER[1] + 3), "score, by rank, rising →", fill=GREY)
+    pen.text((corner[0], corner[1] + INNER[1] + 3), "score, by rank, rising", fill=GREY)
 
 
 def gaps(folder: Path) -> Image.Image:
@@ -122,9 +124,9 @@ def gaps(folder: Path) -> Image.Image:
             (f"{row['bench']}: {kind}", [step for step in steps if step.kind == kind], chosen)
             for kind in dict.fromkeys(step.kind for step in steps)
         ]
-    canvas, pen = _canvas(len(panels), height=PANEL[1] + 12 * (N_BEST + len(ALWAYS)))
+    height = PANEL[1] + 12 * max((len(chosen) for *_, chosen in panels), default=0)
+    canvas, pen = _canvas(len(panels), height)
     for place, (title, steps, chosen) in enumerate(panels):
-        height = PANEL[1] + 12 * (N_BEST + len(ALWAYS))
         _title(pen, place, title, "pairs right by gap; line at chance", height)
         _lines(pen, _corner(place, height), steps, chosen)
     return canvas
@@ -159,13 +161,17 @@ def _lines(
 
 
 def _chosen(table: Table) -> list[Player]:
-    """Return the best entrants of a data set and those always drawn, each at its first level."""
+    """Return the best measures of a set, NRQ and language models, each at its first level."""
     first: dict[str, Player] = {}
     for player in table.players():
         if player[0] not in first or player[1] < first[player[0]][1]:
             first[player[0]] = player
-    names = [name for name in first if name not in ALWAYS][:N_BEST]
-    names += [name for name in ALWAYS if name in first]
+    wanted = [
+        name
+        for name in first
+        if name not in NEVER and (name in ALWAYS or table.kinds[name] == LANGUAGE)
+    ]
+    names = [name for name in first if name not in (*wanted, *NEVER)][:N_BEST] + wanted
     return [first[name] for name in names]
 
 

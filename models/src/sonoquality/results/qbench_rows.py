@@ -18,6 +18,7 @@ WAYS = ("own bands", "raw", "calibrated", "clustered", "said")
 MAIN_WAYS = ("own bands", "raw", "clustered")
 """The first that an entrant has stands on the leaderboard."""
 NONE = "–"
+LANGUAGE = "language model"  #: the kind of an entrant
 Kind = TypeVar("Kind", "Line", "EntrantOf", "Seen", "Step")
 
 
