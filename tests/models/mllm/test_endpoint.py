@@ -39,6 +39,16 @@ def test_a_given_answer_is_scored_token_by_token() -> None:
     assert ["The quality is", *(f"The quality is{band}" for band in BANDS)] == said
 
 
+def test_the_opening_is_counted_once_for_pictures_of_a_size() -> None:
+    """Three candidates are three calls from then on; another size is counted anew."""
+    behaviour = Behaviour()
+    with serve(behaviour) as url:
+        asked = model(url)
+        for image, n_calls in ((BRIGHT, 4), (BRIGHT // 2, 7), (BRIGHT[:10], 11)):
+            asked.logprobs([image], PROMPT, BANDS)
+            assert n_calls == len(behaviour.asked)
+
+
 def test_a_prompt_without_an_opening_is_scored_too() -> None:
     """The candidate begins the answer, so it is known by its letters."""
     with serve(Behaviour()) as url:

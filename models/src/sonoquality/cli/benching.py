@@ -33,6 +33,7 @@ class Form(StrEnum):
 
 @app.command("run")
 def run_(
+    context: typer.Context,
     data: Annotated[
         Path,
         typer.Option(
@@ -80,6 +81,7 @@ def run_(
         chat = Chat(
             url=endpoint, model=model, key_variable=key_variable, timeout_seconds=timeout_seconds
         )
+        context.call_on_close(chat.close)
         taking_part.append(entrants.Speaker(name=model, model=EndpointMultimodal(chat)))
     taking_part += [entrants.local(folder) for folder in local or []]
     if not taking_part:

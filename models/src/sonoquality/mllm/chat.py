@@ -7,7 +7,7 @@ record and no representation of these objects.
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -48,6 +48,8 @@ class Chat:
     """In all, of what may pass: no connection, time-out, 408, 429, 500, 502 to 504."""
     first_wait_seconds: float = 1.0
     """Before the second try; doubled before each further one, or what Retry-After says."""
+    client: httpx.Client = field(default_factory=httpx.Client, repr=False, compare=False)
+    """Its connections; held between calls."""
 
     def ask(self, request: Mapping[str, object]) -> dict[str, Any]:
         """Ask for a chat completion.
@@ -75,9 +77,13 @@ class Chat:
             wait_seconds = _asked_wait(answer, wait_seconds)
         raise MultimodalError(f"{self.url} failed {self.n_tries} times: {trouble}.")
 
+    def close(self) -> None:
+        """Give the connections back."""
+        self.client.close()
+
     def _post(self, request: Mapping[str, object]) -> httpx.Response:
         key = os.environ.get(self.key_variable)
-        return httpx.post(
+        return self.client.post(
             f"{self.url.rstrip('/')}/chat/completions",
             json={"model": self.model, "temperature": 0, **request},
             headers={"Authorization": f"Bearer {key}"} if key else {},

@@ -39,6 +39,7 @@ class EndpointMultimodal:
         self._chat = chat
         self._way: str | None = None
         self._continues = True
+        self._n_before: dict[tuple[object, ...], int] = {}
 
     @property
     def name(self) -> str:
@@ -77,12 +78,9 @@ class EndpointMultimodal:
         self, images: Sequence[Luma], prompt: str, candidates: Sequence[str]
     ) -> list[float] | None:
         question, opening = turns(prompt)
-        n_before = 0
-        if opening:
-            before = self._scored(_asked(images, question, opening))
-            if before is None:
-                return None
-            n_before = len(before)
+        n_before = self._tokens_before(images, prompt) if opening else 0
+        if n_before is None:
+            return None
         found = []
         for candidate in candidates:
             said = opening + candidate if opening else candidate.lstrip()
@@ -92,6 +90,16 @@ class EndpointMultimodal:
                 return None
             found.append(math.fsum(own) / len(own))
         return found
+
+    def _tokens_before(self, images: Sequence[Luma], prompt: str) -> int | None:
+        """Count the tokens before a candidate; pictures of one size have the same number."""
+        key = (prompt, *(image.shape for image in images))
+        if key not in self._n_before:
+            before = self._scored(_asked(images, *turns(prompt)))
+            if before is None:
+                return None
+            self._n_before[key] = len(before)
+        return self._n_before[key]
 
     def _scored(self, messages: Sequence[Message]) -> list[tuple[str, float]] | None:
         """Return text and log-probability of each token of the prompt but the first, or None."""
