@@ -12,6 +12,7 @@ ULPIPS_RUN ?= .run/ulpips
 MEDQM_RUN ?= .run/medqm
 MEDQM_I = --config models/recipes/medqm.toml --table models/recipes/priors.npz --data ../shared/data --run $(MEDQM_RUN)
 ABLATIONS ?= .run/ablations
+QBENCH_RUN ?= .run/qbench
 CSV := docs/results/csv
 NRQ := models/zoo/nrq/1.1.0
 ENCODER ?= $(NRQ)
@@ -22,7 +23,7 @@ TARGETS ?=
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips medqm fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips medqm qbench fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -177,6 +178,11 @@ medqm: $(VENV)/.train ## label images by what faults cost a diagnosis, train Med
 	@$(BIN)/sonoquality medqm labels $(MEDQM_I)
 	@$(BIN)/sonoquality medqm train $(MEDQM_I) --variants
 	@$(BIN)/sonoquality medqm measure $(MEDQM_I) --out docs/results
+
+qbench: $(VENV)/.train ## let every measure take part in the benchmark, on graded hearts and on ladders (half an hour; resumes); QBENCH adds entrants, as QBENCH="--local FOLDER"; writes docs/results
+	@for form in graded ladders; do $(BIN)/sonoquality qbench run --data ../shared/data --form $$form --entrant metrics \
+	  --entrant random --entrant constant $(QBENCH) --out $(QBENCH_RUN) || exit 1; done
+	@$(BIN)/sonoquality qbench report --answers $(QBENCH_RUN) --out docs/results
 
 gpu-check: $(BIN)/python ## on a machine with a GPU: install [gpu] and run the tests that need it
 	@$(PIP) install -c constraints.txt -e '.[gpu]' --group test
