@@ -80,6 +80,14 @@ def test_words_that_are_not_listed_have_no_chance_of_their_own() -> None:
     assert all(math.isnan(value) for value in found)
 
 
+def test_a_token_that_begins_two_candidates_tells_neither() -> None:
+    """`high` could go on as `highest`; what is left to tell them apart is nothing."""
+    with serve(Behaviour(scores_prompts=False)) as url:
+        found = model(url).logprobs([BRIGHT], PROMPT, (" high", " highest"))
+
+    assert all(math.isnan(value) for value in found)
+
+
 def test_a_server_without_log_probabilities_is_refused_with_the_remedy() -> None:
     """Nothing is made up."""
     behaviour = Behaviour(scores_prompts=False, gives_logprobs=False)

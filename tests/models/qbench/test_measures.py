@@ -1,5 +1,6 @@
 """The measures of the three tasks on answers whose end is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,9 @@ def test_a_measure_plays_by_its_number(tmp_path: Path) -> None:
     assert 0 == told[MATCHED, "shadow preferred"]
     assert (CLASSES, "consistency") not in told
     assert told["overall", "SRCC"] > 0.9
+    known = replace(BENCH, pairs=PAIRS[:-1])
+    (again,) = taken(known, "metric", (), metric_answers(tmp_path / "known", values, bands))
+    assert again.thurstone == found.thurstone
     steps = {(each.kind, each.gap): (each.accuracy, each.n) for each in gaps(BENCH, found)}
     assert {(CLASSES, 1): (0.75, 2), (CLASSES, 2): (1.0, 2), (MATCHED, 3): (0.0, 1)} == steps
     cells = {(x.truth, x.said): x.n for x in confusion(BENCH, found) if x.way == "own bands"}
@@ -163,6 +167,16 @@ def test_a_judge_that_is_wrong_throughout_gets_no_credit_from_the_curve() -> Non
     assert 0 == np.ptp(rising(np.ones(15), truth))
 
 
+def test_equal_scores_have_no_linear_agreement(tmp_path: Path) -> None:
+    """Rounding must not make a number out of nothing."""
+    (found,) = taken(BENCH, "metric", (), metric_answers(tmp_path, (0.1,) * 6, (None,) * 6))
+    told = numbers(list(measures(BENCH, found)))
+
+    assert np.isnan(told["overall", "PLCC"])
+    assert np.isnan(told["overall", "SRCC"])
+    assert 0.5 == told["overall", "2AFC"]
+
+
 def test_a_grade_that_is_never_said_costs_its_f1() -> None:
     """Class 0: precision 1/2, recall 1; class 1: never said."""
     assert (2 / 3 + 0) / 2 == pytest.approx(macro_f1([0, 0], [0, 1]))
@@ -180,6 +194,10 @@ def test_pairs_are_drawn_by_both_of_their_patients() -> None:
     assert 0.75 == within.value == across.value
     assert within.low < 0.4
     assert across.high == 1.0
+    shared = bootstrap_pairs(
+        lambda some: float(right[1:][some].mean()), [("a", "b"), ("a", "b"), ("a", "c")]
+    )
+    assert shared.low < shared.value < shared.high
     assert within == bootstrap_pairs(lambda some: float(right[some].mean()), groups)
 
 

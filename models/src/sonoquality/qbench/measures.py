@@ -124,7 +124,7 @@ def _scoring(items: Sequence[Item], found: Taken) -> Iterator[Measure]:
         numbers: Mapping[str, tuple[Number, Floats, Floats]] = {
             "SRCC": (srcc, own, truth),
             "KRCC": (krcc, own, truth),
-            "PLCC": (pearson, curve, truth),
+            "PLCC": (_linear, curve, truth),
             "RMSE": (rmse, curve, truth),
             "AUROC low": (_low_or_not, own, above),
             "2AFC": (two_afc, own, truth),
@@ -207,6 +207,11 @@ def _valid_qwk(grades: Floats, truth: Floats) -> float:
     """Return kappa over valid answers; the rate of the others is told beside it."""
     valid = grades >= 0
     return qwk(grades[valid], truth[valid], len(GRADES)) if valid.any() else float("nan")
+
+
+def _linear(curve: Floats, truth: Floats) -> float:
+    """Return Pearson's correlation; none of a curve that is flat, where rounding would make one."""
+    return pearson(curve, truth) if np.ptp(curve) > 0 else float("nan")
 
 
 def _low_or_not(scores: Floats, above: Floats) -> float:

@@ -50,7 +50,7 @@ noise; say which of two is better, in both orders. A measure gives one number a 
 thresholds call the grade where it has any, its order scores, the larger number wins a pair. A
 language model is asked in words at three levels of help and answers by its log-probabilities.
 `random` and `constant` are language models that see nothing. Intervals: 95 %, by whole patients
-(groups, where no patient is known).{_looks(sets)}"""
+(groups, where no patient is known).{_looks(sets)}{_taught(sets)}"""
 
 
 def _kind_of_grades(row: Mapping[str, str]) -> str:
@@ -67,6 +67,19 @@ def _looks(sets: Sequence[Mapping[str, str]]) -> str:
 of this page may choose anything; the models of ours that were scored stand in `camus-ledger.txt`,
 beside those of [NRQ's page](nrq.md). The pairs are new, the pictures and grades are those of that
 page."""
+
+
+def _taught(sets: Sequence[Mapping[str, str]]) -> str:
+    made = [f"`{row['bench']}`" for row in sets if row["synthetic"] == "True"]
+    if not made:
+        return ""
+    return f"""
+
+{", ".join(made)}: NRQ learned from such faults, on other pictures, and its weights were chosen on
+validation images of this project's collection ([NRQ's page](nrq.md)): on those its row is no
+independent evidence. Scores there follow from weights that nobody measured (how much each fault can
+cost), so rank agreement over unlike faults counts less than pairs of one fault's levels, whose
+order is certain."""
 
 
 def leaderboard_section(folder: Path) -> str:
@@ -189,10 +202,10 @@ def scoring_section(folder: Path) -> str:
             f"""## Scores
 
 A language model's score is the mean of five words, *great* to *bad*, weighed 1 to 0 by their
-chances (Q-Align). PLCC and RMSE after a logistic curve of four parameters; RMSE in units of what is
-held against: points of 100 where there are scores, grades where there are none. KRCC is tau-b.
-Clarity, contrast and noise are held against their own labels where a data set has them, else, as
-here, against the overall one.
+chances (Q-Align). PLCC and RMSE after a logistic curve of four parameters; where it falls PLCC is
+negative. RMSE in units of what is held against: points of 100 where there are scores, grades
+where there are none. KRCC is tau-b. Clarity, contrast and noise are held against their own labels
+where a data set has them, else against the overall one.
 
 ![Scores against what is known, with the fitted curve](../images/{SCATTER_PNG})""",
             *parts,
