@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sonoquality import degrade
@@ -10,6 +11,7 @@ from sonoquality.degrade.matched import eight_bits, matched_strength, psnr_db
 from sonoquality.errors import BenchError
 from sonoquality.preprocess import working_image
 from sonoquality.qbench import ladders, readers
+from sonoquality.qbench.drawing import of_unlike_grades
 from sonoquality.qbench.items import CLASSES, LADDER, MATCHED, Item
 from tests.models.phantoms import SCANS, tissue
 from tests.models.qbench.phantom_sets import collection, folders
@@ -101,7 +103,7 @@ def test_pairs_are_of_one_organ_and_of_unlike_grades() -> None:
         for label in ("low", "medium", "high")
         for i in range(5)
     ]
-    pairs = readers.of_unlike_grades(items, n_pairs=60)
+    pairs = of_unlike_grades(items, n_pairs=60)
     by_id = {item.id: item for item in items}
 
     assert 60 == len(set(pairs))
@@ -111,7 +113,7 @@ def test_pairs_are_of_one_organ_and_of_unlike_grades() -> None:
         assert pair.gap == better.grade - worse.grade > 0
     assert 20 == sum(pair.gap == 2 for pair in pairs)
     assert {CLASSES} == {pair.kind for pair in pairs}
-    assert 150 == len(set(readers.of_unlike_grades(items, n_pairs=999)))
+    assert 150 == len(set(of_unlike_grades(items, n_pairs=999)))
 
 
 def test_ladders_pair_levels_of_one_fault_on_one_picture(tmp_path: Path) -> None:
@@ -147,7 +149,8 @@ def test_matched_pairs_have_one_psnr(tmp_path: Path) -> None:
         width, height = working.size
         image, mask = working.image[:height, :width], working.mask[:height, :width]
         decibels = [
-            psnr_db(image, item.read()[0].astype("f4") / 255, mask) for item in (shadowed, noisy)
+            psnr_db(image, np.asarray(item.read()[0] / 255, np.float32), mask)
+            for item in (shadowed, noisy)
         ]
         assert decibels[0] == pytest.approx(decibels[1], abs=0.11)
         assert ("", None) == (noisy.label, noisy.score)

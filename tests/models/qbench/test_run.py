@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sonoquality.arrays import Luma
+from sonoquality.arrays import Luma, Mask
 from sonoquality.errors import BenchError
 from sonoquality.mllm.floors import ConstantMultimodal, RandomMultimodal
 from sonoquality.qbench import entrants, kept, prompts, readers
@@ -155,7 +155,7 @@ def test_measures_see_every_picture_once_together(bench: Bench, tmp_path: Path) 
     seen: list[str] = []
 
     def metric(name: str) -> Metric:
-        def measure(luma: Luma, mask: Luma) -> Measured:
+        def measure(luma: Luma, mask: Mask) -> Measured:
             seen.append(name)
             return Measured(value=float(luma.mean()))
 
