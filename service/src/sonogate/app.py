@@ -56,6 +56,8 @@ async def running_gate(settings: Settings) -> AsyncIterator[Gate]:
         await stack.enter_async_context(background(gate.delivery.run()))
         await stack.enter_async_context(background(gate.forwarder.run()))
         await stack.enter_async_context(background(gate.results.run()))
+        if gate.adviser is not None:
+            await stack.enter_async_context(background(gate.adviser.run()))
         await stack.enter_async_context(background(gate.networking.run()))
         await stack.enter_async_context(background(make_housekeeping(gate).run()))
         serving = serving_http(make_api_ports(gate), settings.http, gate.http_certificates)

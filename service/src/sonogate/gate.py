@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sonogate.act.advice.desk import make_adviser
 from sonogate.act.audit.trail import Trail
 from sonogate.act.delivery import Delivery
 from sonogate.act.forward.book import ForwardBook
@@ -31,6 +32,7 @@ from sonogate.receive.listener import Listener
 from sonogate.receive.porter import OwnPorter
 from sonogate.receive.spool import Spool
 from sonogate.receive.study_lanes import lanes_of
+from sonogate.receive.tls import adviser_context
 from sonogate.score.pool import WorkerPool
 from sonogate.settings import Settings
 from sonogate.store.database import Database
@@ -72,6 +74,9 @@ class Gate:
         self.delivery = Delivery(self.database, settings.webhooks, self.metrics)
         self.results = ResultsDesk(
             settings, self.database, self.spool.place_of, self.metrics, self.tell
+        )
+        self.adviser = make_adviser(
+            settings.advice, self.database, self.metrics, adviser_context, self.tell
         )
         self.targets = DeliveryTargets.from_settings(settings.webhooks, self.results.after_seconds)
         self.networking = Networking.of(
@@ -129,10 +134,14 @@ class Gate:
         self.delivery.notify()
         self.forwarder.notify()
         self.results.notify()
+        if self.adviser is not None:
+            self.adviser.notify()
 
     def clock_stepped(self, step: timedelta) -> None:
         """The machine's clock was set, and what waits in the database moved along."""
         self.forwarder.clock_stepped(step)
+        if self.adviser is not None:
+            self.adviser.clock_stepped(step)
         self.tell()
 
     def settled(self, instance: ReceivedInstance) -> None:
@@ -265,4 +274,5 @@ def make_api_ports(gate: Gate) -> ApiPorts:
         note=gate.trail.note,
         language=gate.settings.language,
         forwarding=ForwardBook(gate.database, gate.forwarder),
+        adviser=gate.adviser,
     )

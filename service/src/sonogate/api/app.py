@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from sonogate import __version__
 from sonogate.api import (
+    advice,
     destinations,
     dicomweb,
     events,
@@ -70,6 +71,7 @@ def make_app(ports: ApiPorts, settings: HttpSettings) -> FastAPI:
         verdicts,
         findings,
         instances,
+        advice,
         objects,
         studies,
         results,

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, Protocol, cast
 
 from fastapi import Depends, Request
 
+from sonogate.act.advice.ledger import Asker
 from sonogate.act.audit.trail import Note
+from sonogate.domain.advice import Advice, AdviceKind
 from sonogate.domain.forwarding import DestinationReport, StudyForwards
 from sonogate.domain.instance import MediaType
 from sonogate.domain.rejection import Rejection
@@ -163,6 +165,22 @@ class ForwardLog(Protocol):
         ...
 
 
+class AdviserPort(Protocol):
+    """Who asks a model about an image; raises UnknownInstanceError."""
+
+    def wait_seconds(self) -> float:
+        """Take a permission to ask; 0, or how long until there is one."""
+        ...
+
+    async def ask(self, uid: str, kind: AdviceKind, asked: str, asker: Asker) -> Advice:
+        """Ask now."""
+        ...
+
+    async def read(self, uid: str) -> Advice:
+        """Return what is known of an image's remark."""
+        ...
+
+
 Submit = Callable[[bytes | Path, MediaType, str], Awaitable[tuple[str, Verdict]]]
 """Keep an object as if a cart had sent it; answer its object id and its verdict.
 
@@ -208,6 +226,7 @@ class ApiPorts:
         _nothing  #: called after a person changed a study: wakes delivery
     )
     forwarding: ForwardLog | None = None  #: None: nothing is ever passed on
+    adviser: AdviserPort | None = None  #: None: it is off
     results: ResultBook | None = None  #: what was made of verdicts; None: nothing is
     note: NoteTaker = _unnoted
     language: Language = LANGUAGE  #: the site's; a client may ask for another

@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sonogate.domain.advice import Advice, Remark
+
 
 class Band(StrEnum):
     """How well an image will serve: the traffic light."""
@@ -139,7 +141,8 @@ class Verdict(_Frozen):
     supersedes: str | None = None  #: SOP instance UID of the earlier low that this one clears
     superseded_by: str | None = None
     override: Override | None = None
-    advice: str | None = None  #: of a vision-language adviser, where there is one
+    advice: str | None = None  #: a vision-language adviser's remark: advice, not diagnosis
+    advice_reason: str | None = None  #: why there is none, where one was asked for
     band: Band | None = None
     quality: Annotated[float, Field(ge=0, le=100)] | None = None
     scores: dict[str, float] = Field(default_factory=dict)
@@ -197,3 +200,11 @@ class Verdict(_Frozen):
                 "action": self.doubt.action,
             }
         return self.model_copy(update=added)
+
+    def advised(self, said: Advice | None) -> "Verdict":
+        """Return the verdict with an adviser's words beside it; nothing else of it changes."""
+        if said is None:
+            return self
+        remark = said.advice.remark if isinstance(said.advice, Remark) else None
+        reason = said.reason.value if said.reason else None
+        return self.model_copy(update={"advice": remark, "advice_reason": reason})

@@ -8,6 +8,7 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from sonogate.observe.advice_metrics import AdviceMetrics
 from sonogate.observe.audit_metrics import AuditMetrics
 from sonogate.observe.labels import KnownNames, LabelLimit
 from sonogate.observe.network_metrics import NetworkMetrics
@@ -60,6 +61,7 @@ class Metrics:
         self.results = ResultMetrics(self.registry)
         self.network = NetworkMetrics(self.registry)
         self.audit = AuditMetrics(self.registry)
+        self.advice = AdviceMetrics(self.registry)
         self.process = ProcessMetrics(self.registry)
         self._start_at_zero()
 

@@ -43,6 +43,7 @@ def _lines(metrics: Metrics) -> Iterator[str]:
         metrics.results,
         metrics.network,
         metrics.audit,
+        metrics.advice,
         metrics.process,
     )
     for metric in chain.from_iterable(vars(part).values() for part in parts):

@@ -10,6 +10,7 @@ from pathlib import Path
 from sonogate.receive.alerts import AlertingContext
 from sonogate.receive.tls_files import hardened, load_authorities, load_crl, load_pair
 from sonogate.settings import (
+    AdviceSettings,
     AuditRepositorySettings,
     DestinationSettings,
     HttpSettings,
@@ -85,6 +86,8 @@ def check_files(settings: Settings) -> None:
         server_context(server)
     for repository in settings.audit.repositories:
         repository_context(repository)
+    if settings.advice.enabled and settings.advice.kind == "endpoint":
+        adviser_context(settings.advice)
 
 
 def destination_context(destination: DestinationSettings) -> ssl.SSLContext | None:
@@ -126,3 +129,13 @@ def repository_context(repository: AuditRepositorySettings) -> ssl.SSLContext | 
     key = f"audit.repositories.{repository.name}"
     names = (f"{key}.tls_ca", f"{key}.tls_certificate", f"{key}.tls_key")
     return client_context(repository.tls_ca, repository.tls_certificate, repository.tls_key, names)
+
+
+def adviser_context(advice: AdviceSettings) -> ssl.SSLContext:
+    """Make what we speak TLS with to the adviser's endpoint.
+
+    Raises:
+        SettingFileError: The file of its authorities is not what it must be.
+    """
+    names = ("advice.tls_ca", "advice.tls_ca", "advice.tls_ca")
+    return client_context(advice.tls_ca, None, None, names)

@@ -7,6 +7,7 @@ the file and the environment, `loading` joins and checks them, `reference` write
 people.
 """
 
+from sonogate.settings.advice import AdviceSettings
 from sonogate.settings.audit import AuditRepositorySettings, AuditSettings
 from sonogate.settings.forward import DestinationSettings, ForwardSettings
 from sonogate.settings.kinds import GIB, KIB, LOOPBACK_HOSTS, MIB
@@ -32,6 +33,7 @@ __all__ = [
     "KIB",
     "LOOPBACK_HOSTS",
     "MIB",
+    "AdviceSettings",
     "AuditRepositorySettings",
     "AuditSettings",
     "CommitmentSettings",

@@ -7,6 +7,7 @@ from platformdirs import user_data_path
 from pydantic import Field, SecretStr, model_validator
 
 from sonogate.messages import LANGUAGE, Language
+from sonogate.settings.advice import AdviceSettings
 from sonogate.settings.audit import AuditSettings
 from sonogate.settings.forward import ForwardSettings
 from sonogate.settings.kinds import (
@@ -230,6 +231,7 @@ class Settings(Section):
     """Receivers of verdicts and study changes."""
     forward: ForwardSettings = ForwardSettings()
     results: ResultsSettings = ResultsSettings()
+    advice: AdviceSettings = AdviceSettings()
     audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
 

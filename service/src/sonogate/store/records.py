@@ -45,6 +45,7 @@ class EventKind(StrEnum):
     STUDY = "study"
     OVERRIDE = "override"
     QUESTION = "question"
+    ADVICE = "advice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,7 @@ class Event:
 
     id: int
     at: datetime
-    kind: str  #: verdict | study | override | question
+    kind: str  #: verdict | study | override | question | advice
     study_uid: str | None
     object_id: str | None
     body: Body = field(default_factory=dict)

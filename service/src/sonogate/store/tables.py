@@ -153,7 +153,7 @@ events = Table(
     metadata,
     Column("id", CountingId, primary_key=True),
     Column("at", UtcDateTime, nullable=False),
-    Column("kind", String(12), nullable=False),  # verdict | study | override | question
+    Column("kind", String(12), nullable=False),  # verdict | study | override | question | advice
     Column("study_instance_uid", Text),
     Column("object_id", String(26)),
     Column("body", JSON, nullable=False),

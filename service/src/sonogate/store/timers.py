@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, select, update
 
 from sonogate.domain.study import StudyStatus
+from sonogate.store.advice_tables import advices
 from sonogate.store.commitments import CommitmentState
 from sonogate.store.forward_records import ForwardState
 from sonogate.store.network_tables import commitments, step_messages
@@ -60,6 +61,7 @@ _TIMERS: Final = (
         owed_results.c.next_attempt_at.is_not(None),
         (owed_results.c.next_attempt_at,),
     ),
+    _Timer(advices, advices.c.settled_at.is_(None), (advices.c.next_attempt_at,)),
     _Timer(
         rejection_calls, rejection_calls.c.done_at.is_(None), (rejection_calls.c.next_attempt_at,)
     ),

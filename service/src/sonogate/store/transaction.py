@@ -4,6 +4,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection
 
+from sonogate.store.advices import Advices
 from sonogate.store.audit import Audit
 from sonogate.store.audit_positions import AuditPositions
 from sonogate.store.calibrations import Calibrations
@@ -50,6 +51,11 @@ class Transaction:
     def verdicts(self) -> Verdicts:
         """One verdict per object."""
         return Verdicts(self._connection)
+
+    @cached_property
+    def advices(self) -> Advices:
+        """What an adviser said beside verdicts."""
+        return Advices(self._connection)
 
     @cached_property
     def pictures(self) -> Pictures:

@@ -46,7 +46,8 @@ class Verdicts:
                 "quality": verdict.quality,
                 "verdict_at": verdict.verdict_at,
                 "body": verdict.model_dump(
-                    mode="json", exclude={"supersedes", "superseded_by", "override"}
+                    mode="json",
+                    exclude={"supersedes", "superseded_by", "override", "advice_reason"},
                 ),
             },
         )

@@ -285,7 +285,7 @@ def _verdict(tx: Transaction, found: StoredObject | None) -> Verdict:
         raise UnknownInstanceError
     stored = tx.verdicts.read(found)
     if stored is not None:
-        return stored.verdict
+        return stored.verdict.advised(tx.advices.get(stored.object_id))
     return Verdict(
         status=Status.PENDING,
         sop_instance_uid=found.received.sop_instance_uid,

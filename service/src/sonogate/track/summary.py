@@ -10,6 +10,7 @@ has not come blocks, and so does an exam that the cart gave up.
 
 from collections.abc import Iterable, Mapping
 
+from sonogate.domain.advice import Advice
 from sonogate.domain.procedure import StepStatus
 from sonogate.domain.rejection import Rejection
 from sonogate.domain.study import Performed, Question, Study, StudyInstance, StudySummary
@@ -108,6 +109,7 @@ def _instances(
 ) -> list[StudyInstance]:
     by_id = {row.object_id: row for row in rows}
     overrides = tx.overrides.active_of_study(study_uid)
+    advised = tx.advices.of_study(study_uid)
     supersedes = tx.links.supersedes(study_uid)
     twins = tx.links.twins(study_uid)
     clears = _latest(by_id, ((link.object_id, link.other_id) for link in supersedes))
@@ -121,6 +123,7 @@ def _instances(
             newer=cleared_by.get(row.object_id),
             clean=clean.get(row.object_id),
             rejection=rejections.get(row.object_id),
+            advised=advised.get(row.object_id),
         )
         for row in rows
     ]
@@ -145,12 +148,13 @@ def _instance(
     newer: InstanceRow | None,
     clean: InstanceRow | None,
     rejection: Rejection | None,
+    advised: Advice | None,
 ) -> StudyInstance:
     verdict = row.verdict.told(
         override,
         supersedes=older.sop_instance_uid if older else None,
         superseded_by=newer.sop_instance_uid if newer else None,
-    )
+    ).advised(advised)
     return StudyInstance(
         number=row.number,
         object_id=row.object_id,

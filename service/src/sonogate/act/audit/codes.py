@@ -15,6 +15,7 @@ class Code(NamedTuple):
 APPLICATION_ACTIVITY: Final = Code("110100", "Application Activity")
 INSTANCES_ACCESSED: Final = Code("110103", "DICOM Instances Accessed")
 INSTANCES_TRANSFERRED: Final = Code("110104", "DICOM Instances Transferred")
+EXPORT: Final = Code("110106", "Export")
 QUERY: Final = Code("110112", "Query")
 SECURITY_ALERT: Final = Code("110113", "Security Alert")
 APPLICATION_START: Final = Code("110120", "Application Start")
@@ -28,6 +29,7 @@ USER_SECURITY_CHANGED: Final = Code("110137", "User Security Attributes Changed"
 APPLICATION: Final = Code("110150", "Application")
 DESTINATION_ROLE: Final = Code("110152", "Destination Role ID")
 SOURCE_ROLE: Final = Code("110153", "Source Role ID")
+DESTINATION_MEDIA: Final = Code("110154", "Destination Media")
 STUDY_INSTANCE_UID: Final = Code("110180", "Study Instance UID")
 NODE_ID: Final = Code("110182", "Node ID")
 
@@ -73,6 +75,7 @@ MEANINGS: Final = {
     "revoke_override": _CHANGED,
     "reject": _CHANGED,
     "revoke_rejection": _CHANGED,
+    "advise": Meaning(EXPORT, Did.READ),
     "retry_destination": Meaning(SECURITY_ALERT, Did.EXECUTE, (RESTRICTED_FUNCTION,)),
     "apply_calibration": Meaning(SECURITY_ALERT, Did.EXECUTE, (SOFTWARE_CONFIGURATION,)),
     "revoke_calibration": Meaning(SECURITY_ALERT, Did.EXECUTE, (SOFTWARE_CONFIGURATION,)),
@@ -93,6 +96,7 @@ SETTING_TYPES: Final = {
     "listener.senders": SECURITY_ROLES_CHANGED,
     "listener": NETWORK_CONFIGURATION,
     "forward": NETWORK_CONFIGURATION,
+    "advice": NETWORK_CONFIGURATION,
     "mpps": NETWORK_CONFIGURATION,
     "commitment": NETWORK_CONFIGURATION,
     "webhooks": NETWORK_CONFIGURATION,
@@ -109,6 +113,7 @@ SAID: Final = frozenset(
         "code",
         "destination",
         "keys",
+        "kind",
         "n",
         "n_objects",
         "newer",

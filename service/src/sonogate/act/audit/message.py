@@ -13,7 +13,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from sonogate.act.audit.codes import (
     APPLICATION,
     APPLICATION_ACTIVITY,
+    DESTINATION_MEDIA,
     DESTINATION_ROLE,
+    EXPORT,
     INSTANCES_ACCESSED,
     INSTANCES_TRANSFERRED,
     MEANINGS,
@@ -150,16 +152,27 @@ def _add_query(root: Element, noted: Noted, source: str) -> None:
     _add_participant(root, source, requestor=False, role=DESTINATION_ROLE)
 
 
+def _add_export(root: Element, noted: Noted, source: str) -> None:
+    """Someone had us show a picture to a system outside (PS3.15 A.5.3.5)."""
+    entry = noted.entry
+    address = str(entry.body.get("address", ""))
+    _add_participant(root, entry.by, requestor=True, address=address, role=SOURCE_ROLE)
+    _add_participant(root, source, requestor=False, role=SOURCE_ROLE)
+    where = str(entry.body.get("destination", ""))
+    _add_participant(root, where, requestor=False, role=DESTINATION_MEDIA)
+
+
 _PARTICIPANTS: Final = {
     APPLICATION_ACTIVITY: _add_application,
     INSTANCES_TRANSFERRED: _add_transfer,
+    EXPORT: _add_export,
     QUERY: _add_query,
 }
 
 
 def _add_objects(root: Element, noted: Noted, event: Code) -> None:
     entry = noted.entry
-    if event in {INSTANCES_ACCESSED, INSTANCES_TRANSFERRED}:
+    if event in {INSTANCES_ACCESSED, INSTANCES_TRANSFERRED, EXPORT}:
         _add_study(root, noted)
         patient = _object(root, _PERSON, _PATIENT, NO_PATIENT)
         _add_code(patient, "ParticipantObjectIDTypeCode", _PATIENT_NUMBER, "RFC-3881")

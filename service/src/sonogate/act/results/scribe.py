@@ -12,6 +12,7 @@ import sys
 import warnings
 from typing import Final
 
+from sonogate.act.apart import ApartError, ask_apart
 from sonogate.act.results.facts import Answer, Answers, Order, Orders
 from sonogate.observe.dumps import forbid_dumps
 
@@ -20,8 +21,6 @@ MEMORY_BYTES: Final = 2 * 1024**3
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Of all results of a study; a report of a thousand images has about five."""
 NICENESS: Final = 19
-PASSED_ON: Final = ("PATH", "PYTHONPATH", "TZ", "LANG", "LC_ALL", "HOME")
-"""The only variables a scribe sees: no secret of the settings, but the machine's time zone."""
 
 
 class ScribeError(Exception):
@@ -35,27 +34,15 @@ async def write_all(orders: tuple[Order, ...], deadline_seconds: float) -> tuple
         ScribeError: it gave no answer.
     """
     question = await asyncio.to_thread(_pack, orders)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "sonogate.act.results.scribe",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-    )
     try:
-        async with asyncio.timeout(deadline_seconds):
-            out, _ = await process.communicate(question)
-    except TimeoutError as error:
-        raise ScribeError("deadline") from error
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode or len(out) > MAX_ANSWER_BYTES:
-        raise ScribeError(f"exit {process.returncode}")
+        out = await ask_apart(
+            "sonogate.act.results.scribe",
+            question,
+            deadline_seconds=deadline_seconds,
+            max_answer_bytes=MAX_ANSWER_BYTES,
+        )
+    except ApartError as error:
+        raise ScribeError(str(error)) from error
     return (await asyncio.to_thread(Answers.model_validate_json, out)).answers
 
 
