@@ -24,16 +24,7 @@ from sonogate.settings import (
 from sonogate.testing import Gate, running_gate
 from tests.advice_server import (
     GOOD,
-    Act,
     AdviceServer,
-    breaks_off,
-    completion,
-    hangs,
-    raw,
-    says,
-    status,
-    streams,
-    trickles,
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sonogate.doctor import certificates, destinations, disk, doors, model, network
+from sonogate.doctor import adviser, certificates, destinations, disk, doors, model, network
 from sonogate.doctor.check import Check, Level
 from sonogate.settings import Settings
 
@@ -17,4 +17,5 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from certificates.checks(settings)
     yield from destinations.checks(settings)
     yield from network.checks(settings)
+    yield from adviser.checks(settings)
     yield from doors.senders(settings)

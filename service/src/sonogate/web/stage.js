@@ -5,7 +5,7 @@ import { say } from "./language.js";
 import { draw } from "./picture.js";
 import { doubt, question } from "./question.js";
 import { mayReject, rejection } from "./rejection.js";
-import { BANDS, clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
+import { ADVICE, BANDS, clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
 
 function badge(kind, image, isNew) {
   const { verdict } = image;
@@ -57,7 +57,12 @@ function words(image, kind, actionOf) {
     verdict.action && kind !== "high" && kind !== "not_applicable" && h("p", { class: isCalm ? "action calm" : "action" }, h("span", { class: "arrow", "aria-hidden": "true" }, "➜"), verdict.action),
     BANDS.includes(kind) && notes(verdict, actionOf),
     links(image),
-    verdict.advice && h("p", { class: "links" }, verdict.advice));
+    adviceOf(verdict));
+}
+
+function adviceOf(verdict) {
+  if (!verdict.advice) return null;
+  return h("section", { class: "notes advised" }, h("h2", {}, ADVICE), h("p", {}, verdict.advice));
 }
 
 function buttons(state, image, isNewest, actions) {

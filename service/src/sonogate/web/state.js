@@ -118,6 +118,7 @@ export class State {
       this.summaries.set(uid, { ...summary, ...news });
     }
     if (kind === "verdict" && uid === null) this.takeSingle(event);
+    if (kind === "advice" && uid === null) this.adviseSingle(event);
     const isHere = uid === null ? !this.cart : this.isThisCart(uid);
     const isFresh = kind === "verdict" && isHere;
     if (isFresh && !this.isBusyLooking) {
@@ -138,6 +139,12 @@ export class State {
     this.singles = this.singles.filter((image) => image.object_id !== object_id);
     this.singles.push({ object_id, number: number ?? this.singles.length + 1, verdict, current: true });
     this.singles = this.singles.slice(-MAX_SINGLES);
+  }
+
+  /** Put an adviser's remark beside a picture without a study; a study's is read anew with it. */
+  adviseSingle({ object_id, advice }) {
+    this.singles = this.singles.map((image) =>
+      image.object_id === object_id ? { ...image, verdict: { ...image.verdict, advice: advice.advice?.remark ?? null } } : image);
   }
 
   /** Show a verdict at once; the study's full reading follows. */
