@@ -90,8 +90,10 @@ def plates_of(order: Order) -> Plates:
         shown = _shown_region(opened.info.get("sonogate-region"))
         whole = opened.convert("L")
     box = _box_of_region(order.region, shown, whole.size) or _box_of_heat(order.heatmap, whole.size)
-    pictures = [whole] if box is None else [whole, whole.crop(_grown(box, whole.size))]
-    return Plates(pictures=tuple(_png(_fitted(each)) for each in pictures))
+    pictures = [_fitted(whole, 1.0)]
+    if box is not None:
+        pictures.append(_fitted(whole.crop(_grown(box, whole.size)), MOST_ENLARGED))
+    return Plates(pictures=tuple(map(_png, pictures)))
 
 
 def _opened(png: bytes) -> Image.Image:
@@ -155,9 +157,9 @@ def _span(start: int, end: int, length: int) -> tuple[int, int]:
     return begin, begin + wanted
 
 
-def _fitted(picture: Image.Image) -> Image.Image:
-    """Scale to at most MAX_AREA, a small crop up to MOST_ENLARGED."""
-    by = min(MOST_ENLARGED, (MAX_AREA / (picture.width * picture.height)) ** 0.5)
+def _fitted(picture: Image.Image, most: float) -> Image.Image:
+    """Scale to at most MAX_AREA and at most `most` times its size."""
+    by = min(most, (MAX_AREA / (picture.width * picture.height)) ** 0.5)
     size = (max(1, int(picture.width * by)), max(1, int(picture.height * by)))
     return picture.resize(size, Image.Resampling.BICUBIC)
 
