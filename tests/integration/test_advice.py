@@ -88,9 +88,11 @@ async def judged(http: httpx.AsyncClient, content: bytes) -> dict[str, Any]:
     return verdict
 
 
-async def settled(http: httpx.AsyncClient, uid: str) -> dict[str, Any]:
+async def settled(
+    http: httpx.AsyncClient, uid: str, seconds: float = ANSWER_SECONDS
+) -> dict[str, Any]:
     """Ask until the adviser said something, or will not."""
-    async with asyncio.timeout(ANSWER_SECONDS):
+    async with asyncio.timeout(seconds):
         while True:
             advice: dict[str, Any] = (await http.get(f"/v1/instances/{uid}/advice")).json()
             if advice["advice"] or advice["reason"] not in (None, "pending"):

@@ -135,7 +135,7 @@ async def follow_events(
         str | None, Header(alias="Last-Event-ID", description="Resume after this event.")
     ] = None,
 ) -> EventSourceResponse:
-    """Stream events of kind `verdict`, `study`, `override` and `question`, each with its id.
+    """Stream events: `verdict`, `study`, `override`, `question` and `advice`, each with its id.
 
     First comes `hello` with the id the stream starts after: read the state you need after it, and
     nothing is missed. Without an id the stream starts from now. `reset: true` in `hello` says that

@@ -27,6 +27,7 @@ from typing import Any
 ECHOVLM_VERSION = "4.47.0"
 """4.57 breaks the class (`_compute_default_rope_parameters() got ... 'rope_type'`)."""
 ECHOVLM_FILE = "EchoVLM.py"
+PLACEHOLDER = "<|image_pad|>"
 
 
 class FailedError(Exception):
@@ -62,13 +63,46 @@ def load(weights: Path) -> tuple[Any, Any, Any, str]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         dtype = torch.bfloat16 if device == "cuda" else torch.float32
         model = kind.from_pretrained(weights, torch_dtype=dtype, local_files_only=True)
-        processor = transformers.AutoProcessor.from_pretrained(weights, local_files_only=True)
+        processor = processor_of(transformers, weights)
     except (MemoryError, torch.OutOfMemoryError):
         raise FailedError("out_of_memory") from None
     except AttributeError:
         raise FailedError("wrong_version") from None
     model.config.output_router_logits = False
     return torch, processor, model.to(device).eval(), type(model).__name__
+
+
+def processor_of(transformers: Any, weights: Path) -> Any:
+    """Return the folder's processor; without torchvision, which only films need, our own."""
+    if importlib.util.find_spec("torchvision") is not None:
+        return transformers.AutoProcessor.from_pretrained(weights, local_files_only=True)
+    return StillProcessor(
+        transformers.AutoImageProcessor.from_pretrained(weights, local_files_only=True),
+        transformers.AutoTokenizer.from_pretrained(weights, local_files_only=True),
+    )
+
+
+class StillProcessor:
+    """Qwen2-VL's processor without its part for films: a placeholder for each merged patch."""
+
+    def __init__(self, pictures: Any, tokenizer: Any) -> None:
+        self.image_processor, self.tokenizer = pictures, tokenizer
+        self.apply_chat_template = tokenizer.apply_chat_template
+        self.batch_decode = tokenizer.batch_decode
+
+    def __call__(self, *, text: list[str], images: list[Any], return_tensors: str) -> Any:
+        """Join one text and its pictures."""
+        shown = self.image_processor(images=images, return_tensors=return_tensors)
+        n_merged = self.image_processor.merge_size**2
+        first, *rest = text[0].split(PLACEHOLDER)
+        counts = [int(grid.prod()) // n_merged for grid in shown["image_grid_thw"]]
+        pairs = zip(counts, rest, strict=True)
+        joined = first + "".join(PLACEHOLDER * n + part for n, part in pairs)
+        given = self.tokenizer([joined], return_tensors=return_tensors)
+        is_picture = given["input_ids"] == self.tokenizer.convert_tokens_to_ids(PLACEHOLDER)
+        given["mm_token_type_ids"] = is_picture.long()
+        given.update(shown)
+        return given
 
 
 def class_of(path: Path) -> Any:
