@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "remark": "The left third is dark from the skin down, likely a lost contact.",
     "organ": "liver",
     "view": "subcostal",

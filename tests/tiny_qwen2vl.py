@@ -67,12 +67,13 @@ def _processor(texts: list[str]) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    fast = transformers.PreTrainedTokenizerFast(
+    kinds: Any = transformers  # some of its classes have no types
+    fast = kinds.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token=SPECIAL[2], pad_token=SPECIAL[0]
     )
     fast.chat_template = TEMPLATE
     pixels = {"shortest_edge": SIDE * SIDE, "longest_edge": SIDE * SIDE}
-    return StillProcessor(transformers.Qwen2VLImageProcessorPil(size=pixels), fast)
+    return StillProcessor(kinds.Qwen2VLImageProcessorPil(size=pixels), fast)
 
 
 def _config(tokenizer: Any) -> Any:
