@@ -1,5 +1,6 @@
 """The process with the weights: what is missing is a reason, what hangs is killed."""
 
+import asyncio
 import os
 import stat
 import sys
@@ -118,11 +119,11 @@ async def test_what_hangs_is_killed_with_all_it_started(
     python = make_python(
         READY
         + "import subprocess\n"
-        + "child = subprocess.Popen(['sleep', '60'])\n"
+        + "child = subprocess.Popen(['sleep', '3600'])\n"
         + f"open({str(tmp_path / 'pids')!r}, 'a').write(f'{{os.getpid()}} {{child.pid}}\\n')\n"
         + "sys.stdin.readline(); time.sleep(60)\n"
     )
-    async with model_of(python, tmp_path, timeout_seconds=1.0) as model:
+    async with asyncio.timeout(90), model_of(python, tmp_path, timeout_seconds=1.0) as model:
         reasons = [await reason_of(model), await reason_of(model)]
     lines = (tmp_path / "pids").read_text().splitlines()
     pids = [int(each) for line in lines for each in line.split()]
