@@ -53,6 +53,11 @@ REQUIRED = {
         ("ActiveParticipant/RoleIDCode[@csd-code='110153']", "csd-code"),
         ("ActiveParticipant/RoleIDCode[@csd-code='110152']", "csd-code"),
     ),
+    "110106": (
+        *STUDY,
+        ("ActiveParticipant/RoleIDCode[@csd-code='110153']", "csd-code"),
+        ("ActiveParticipant/RoleIDCode[@csd-code='110154']", "csd-code"),
+    ),
     "110112": ((PARTICIPANT, "ParticipantObjectID"),),
     "110113": (("EventIdentification/EventTypeCode", "csd-code"),),
 }
