@@ -19,7 +19,7 @@ class AdviceSettings(Section):
     """endpoint: a server that speaks the OpenAI protocol (vLLM, say); local: a folder of weights,
     run by a Python environment of its own."""
     url: str | None = Field(
-        default=None, pattern=r"^https?://[^/\s@]+\S*$", examples=["http://127.0.0.1:8000/v1"]
+        default=None, pattern=r"^https?://[^/\s@]+(/\S*)?$", examples=["http://127.0.0.1:8000/v1"]
     )
     """endpoint: base of its API; /chat/completions is added."""
     model: str | None = Field(default=None, min_length=1, max_length=200, examples=["echovlm-v2"])
