@@ -5,7 +5,7 @@ import { say } from "./language.js";
 import { draw } from "./picture.js";
 import { doubt, question } from "./question.js";
 import { mayReject, rejection } from "./rejection.js";
-import { ADVICE, BANDS, clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
+import { BANDS, clock, kindOf, meaningOf, notesOf, titleOfNotes, wordOf } from "./words.js";
 
 function badge(kind, image, isNew) {
   const { verdict } = image;
@@ -62,7 +62,7 @@ function words(image, kind, actionOf) {
 
 function adviceOf(verdict) {
   if (!verdict.advice) return null;
-  return h("section", { class: "notes advised" }, h("h2", {}, ADVICE), h("p", {}, verdict.advice));
+  return h("section", { class: "notes advised" }, h("h2", {}, say("advice.title")), h("p", {}, verdict.advice));
 }
 
 function buttons(state, image, isNewest, actions) {
