@@ -107,8 +107,8 @@ How much higher uLPIPS correlates within pictures, paired:
 
 {_verdict(losses)}
 
-Why: of the ways tried above a smaller power ranks the loss of Dice better and tells fewer pairs of
-one PSNR apart; the power was chosen for the pairs. What a fault costs a network hangs on whether it
+Why: none of the ways tried above ranks the loss of Dice clearly better than the one that was
+chosen. What a fault costs a network hangs on whether it
 lies on the organ's edge, which no distance here is told. With five or six pictures of an organ no
 lead is sure either way."""
 
