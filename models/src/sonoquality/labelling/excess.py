@@ -8,8 +8,7 @@ harmless changes of gain lie Q is .90, and for a scan of nothing but speckle it 
 the mean over kinds of diagnosticians, so that two networks of one kind count once.
 
 A copy that brings an answer nearer to the truth by chance is no better an image: a gain counts as
-nothing. Small networks err often, and without this rule their agreement on training images falls
-from a Kendall tau of .40 to .22.
+nothing. Small networks err often, and without this rule they agree half as much on training images.
 """
 
 import math

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 BETA = 0.1
+DOUBT_WEIGHT = 0.1  #: at rest the doubt is the logarithm of what is lost, over this
 CLEAR = 0.05  #: labels that lie nearer say nothing about order
 SHARP = 8.0  #: how fast a difference of qualities becomes certain
 
@@ -12,7 +13,13 @@ SHARP = 8.0  #: how fast a difference of qualities becomes certain
 def doubted(quality: Tensor, logvar: Tensor, labels: Tensor) -> Tensor:
     """Return the smooth L1 of (n,) qualities, each weighed by how sure it was, plus its doubt."""
     off = functional.smooth_l1_loss(quality, labels, beta=BETA, reduction="none")
-    return (off * torch.exp(-logvar) + 0.1 * logvar).mean()
+    return (off * torch.exp(-logvar) + DOUBT_WEIGHT * logvar).mean()
+
+
+def off_by(logvar: Tensor) -> Tensor:
+    """Return how far a quality is likely off, in its own unit, as `doubted` taught it."""
+    lost = DOUBT_WEIGHT * torch.exp(logvar)
+    return torch.where(lost < BETA / 2, (2 * BETA * lost).sqrt(), lost + BETA / 2)
 
 
 def ranking(quality: Tensor, labels: Tensor, images: Tensor) -> Tensor:

@@ -14,12 +14,14 @@ from sonoquality.labelling.excess import Scale
 from sonoquality.labelling.folds import HELD_BACK
 from sonoquality.labelling.frame import FrameCheck
 from sonoquality.labelling.study import Study, scales
+from sonoquality.model import QualityModel
 from sonoquality.networks.medqm import Medqm
 from sonoquality.results import medqm_rows, rows
 from sonoquality.results.medqm_rows import VariantRow
-from sonoquality.training.medqm import data, features, loop, measure, priors
+from sonoquality.training.medqm import data, entry, features, loop, measure, priors
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example
+from sonoquality.zoo import ENCODER_KEY
 
 WHOLE = "whole"
 ABLATIONS: Mapping[str, Mapping[str, bool]] = {
@@ -115,6 +117,21 @@ class MedqmStudy:
         copies = measure.copies(self.labelled, kept, network, MEASURES, self.tell)
         rows.write(out / medqm_rows.COPIES, list(copies))
         rows.write(out / medqm_rows.VARIANTS, list(self._variants(kept)))
+
+    def export(self, zoo: Path) -> Path:
+        """Write the whole network as an entry of a zoo."""
+        encoder = QualityModel.load(self.entry, providers=("cpu",)).session.metadata[ENCODER_KEY]
+        taught = [each for each in self.found if each.case.fold != HELD_BACK]
+        sources = sorted({each.case.row.source for each in taught})
+        about = {
+            "split": "train",
+            "non_commercial_data": False,
+            "images": len(taught),
+            "sources": sources,
+            "diagnosticians": sorted(self.used),
+            "steps": self.config.n_steps,
+        }
+        return entry.write(zoo, self._network(WHOLE), encoder, about)
 
     @cached_property
     def validation(self) -> Pairs:
