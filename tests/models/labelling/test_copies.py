@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="the [train] extra is not installed")
+
 from sonoquality import degrade
 from sonoquality.labelling import spoiled, squares
 from sonoquality.labelling.cases import Scan
 from sonoquality.labelling.spoiled import Copy
 from tests.models.phantoms import SCANS, tissue
 
+pytestmark = pytest.mark.train
 FAN = SCANS["fan"]
 SCAN = Scan(image=tissue(FAN), mask=FAN, target=None)
 

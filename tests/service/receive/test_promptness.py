@@ -54,7 +54,8 @@ def test_a_short_slice_is_the_threads_own() -> None:
         asked = subprocess.run([sys.executable, "-c", READ], capture_output=True, check=True)
         seen["process"] = int(asked.stdout)
 
-    usual = slice_of_this_thread()
+    fresh = subprocess.run([sys.executable, "-c", READ], capture_output=True, check=True)
+    usual = int(fresh.stdout)  # not this thread's: an earlier test may have made it prompt
     thread = threading.Thread(target=prompt)
     thread.start()
     thread.join()
