@@ -24,6 +24,8 @@ RUNNER: Final = Path(__file__).with_name("runner.py")
 PASSED_ON: Final = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 MAX_LINE_BYTES: Final = 8 * MAX_TEXT
 """Of an answer: each character of JSON may take six bytes."""
+END_SECONDS: Final = 5.0
+"""Longest wait for the end of a process that was killed."""
 _SAYABLE: Final = frozenset(each.value for each in AdviceReason)
 
 log = get_logger()
@@ -62,7 +64,12 @@ class LocalModel:
             return
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                # asyncio's wait ends with the pipe, of which it reads no more than one line's limit
+                while process.stdout is not None and await process.stdout.read(MAX_LINE_BYTES):
+                    pass
+                await process.wait()
 
     async def _start(self) -> asyncio.subprocess.Process:
         settings = self.settings
