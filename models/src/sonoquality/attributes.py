@@ -6,6 +6,7 @@ Each severity is a ramp over a quantity with a plain meaning, from "as in ordina
 along the beams are found on the beam grid, faults of texture at working scale.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,24 @@ def measure(
         measures |= _along_beams(grid, silent)
         measures |= _texture(frame, scan & ~overlay_mask, heat)
     return {code: measures.get(code, AttributeMeasure(0.0)) for code in CODES}
+
+
+def worse_of(
+    measured: Mapping[str, AttributeMeasure], told: Mapping[str, AttributeMeasure]
+) -> dict[str, AttributeMeasure]:
+    """Join faults that were measured with those that the model tells: the more severe counts.
+
+    Where both see one, it lies where it was measured. Where there are no echoes, nothing is told.
+    """
+    if measured["empty"].severity >= 1:
+        return dict(measured)
+    both = dict(measured)
+    for code, fault in told.items():
+        own = both.get(code)
+        if own is None or own.severity < fault.severity:
+            box = fault.box if own is None or own.box is None else own.box
+            both[code] = AttributeMeasure(fault.severity, box)
+    return both
 
 
 def _depths() -> Floats:

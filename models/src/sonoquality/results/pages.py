@@ -15,6 +15,7 @@ from sonoquality.results import (
     calibration,
     dice_link,
     encoder_speed,
+    joined,
     matched_pairs,
     medqm,
     nrq_ablations,
@@ -90,6 +91,21 @@ Every number below is read from a CSV in `csv/`, by
             medqm.harm_section,
             medqm.network_section,
             medqm.variant_section,
+        ),
+    ),
+    "joined.md": Page(
+        head="""# The joined verdict: NRQ and MedQM-I as one
+
+Every number below is read from a CSV in `csv/`, by
+
+    sonoquality evaluate pages --out docs/results
+
+Made by `sonoquality medqm join`, which writes the entry, `sonoquality medqm try-joined`,
+`sonoquality try graded` and `sonoquality medqm lap`.""",
+        sections=(
+            joined.rule_section,
+            joined.band_section,
+            joined.finding_section,
         ),
     ),
     "calibration.md": Page(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sonoquality.arrays import Luma, Mask
-from sonoquality.attributes import measure
+from sonoquality.attributes import measure, worse_of
 from sonoquality.metrics.baselines.registry import NO_REFERENCE, no_reference
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import working_image
@@ -54,7 +54,8 @@ def with_faults(folder: Path) -> Judge:
 
     def judge(luma: Luma, mask: Mask) -> Mapping[str, float]:
         found = model.score(luma[None], mask)[0]
-        faults = measure(luma, mask, np.zeros_like(mask), found.heat)
+        measured = measure(luma, mask, np.zeros_like(mask), found.heat)
+        faults = worse_of(measured, found.faults)
         severities = {code: fault.severity for code, fault in faults.items()}
         return {QUALITY: found.quality, **found.scores, **severities}
 

@@ -26,7 +26,7 @@ from sonogate.judge.findings import find, reason_code_of, sentence_and_action
 from sonogate.messages import LANGUAGE, Language
 from sonogate.settings import JudgeSettings, Threshold
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised when the rules of this file change, so that `policy_version` changes with them."""
 
 STATUS = {

@@ -11,7 +11,7 @@ from sonogate.domain.scores import Attribute, FrameScore, FrameScores, ModelIden
 from sonogate.errors import ModelError
 from sonogate.score.identity import entry_of
 from sonogate.settings import ScoringSettings
-from sonoquality.attributes import AttributeMeasure, measure
+from sonoquality.attributes import AttributeMeasure, measure, worse_of
 from sonoquality.card import ModelCardError
 from sonoquality.fill import without_ink
 from sonoquality.model import FrameQuality, QualityModel
@@ -80,7 +80,8 @@ class ModelScorer:
         )
 
     def _frame_score(self, stack: FrameStack, row: int, quality: FrameQuality) -> FrameScore:
-        measures = measure(stack.frames[row], stack.scan_mask, stack.overlay_mask, quality.heat)
+        measured = measure(stack.frames[row], stack.scan_mask, stack.overlay_mask, quality.heat)
+        measures = worse_of(measured, quality.faults)
         return FrameScore(
             frame_number=stack.frame_numbers[row],
             quality=quality.quality,
