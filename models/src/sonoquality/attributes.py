@@ -223,7 +223,8 @@ def _texture(frame: Luma, seen: Mask, heat: UnitImage | None) -> dict[str, Attri
     one, two, eight = (_step(grey, lit, pixels) for pixels in (1, 2, 8))
     blurred = 0.5 * (ramp(one / two, 0.518, 0.503) + ramp(one / eight, 0.172, 0.135))
     noisy = min(ramp(fine, 1.28, 1.60), ramp(grain, 0.010, 0.018))
-    box = None if heat is None else _worst_box(heat, seen)
+    is_any = blurred > 0 or noisy > 0
+    box = _worst_box(heat, seen) if is_any and heat is not None else None
     return {
         "blurred": AttributeMeasure(blurred, box if blurred > 0 else None),
         "noisy": AttributeMeasure(noisy, box if noisy > 0 else None),

@@ -236,7 +236,7 @@ def _utility_of(table: dict[str, Any]) -> UtilityScale:
         FaultScale(
             attribute=attributes[attributes.index(str(row["attribute"]))],
             code=str(row["code"]),
-            nothing=float(row["nothing"]),
+            named_at=float(row["named_at"]),
             full=float(row["full"]),
             located=bool(row["located"]),
         )
@@ -247,6 +247,7 @@ def _utility_of(table: dict[str, Any]) -> UtilityScale:
         from_logit=float(table["from_logit"]),
         sure_below=float(table["sure_below"]),
         unsure_from=float(table["unsure_from"]),
+        finding_at=float(table["finding_at"]),
         attributes=attributes,
         faults=faults,
     )
@@ -268,5 +269,5 @@ def _check(card: ModelCard, path: Path) -> None:
 def _check_utility(utility: UtilityScale, path: Path) -> None:
     if utility.weight < 0 or not 0 <= utility.sure_below < utility.unsure_from:
         raise BadCardError(f"{path}: utility must weigh 0 or more and be sure before it is unsure.")
-    if any(fault.nothing >= fault.full for fault in utility.faults):
-        raise BadCardError(f"{path}: a fault's severity must rise from nothing to full.")
+    if any(not 0 < fault.named_at < fault.full for fault in utility.faults):
+        raise BadCardError(f"{path}: a fault must be named above 0 and before it is full.")

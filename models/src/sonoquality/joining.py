@@ -13,6 +13,8 @@ from sonoquality.preprocess import WindowSet, WorkingImage
 from sonoquality.session import Outputs
 from sonoquality.utility import DOUBT, MAPS, SEVERITIES, UTILITY, UtilityScale, off_by
 
+FULL_AT = 0.98
+"""Quantile of where an attribute looks that is shown as full: single cells shine."""
 LOCATED_FROM = 0.2
 """A fault less severe than this is placed nowhere: nobody will be told of it."""
 
@@ -30,12 +32,15 @@ class Told:
     def by(cls, outputs: Outputs, scale: UtilityScale) -> "Told":
         """Read the outputs of one image's run."""
         looks = outputs[MAPS]
-        most = np.maximum(looks.max(axis=(0, 2, 3)), np.finfo(np.float32).tiny)
+        most = np.maximum(np.quantile(looks, FULL_AT, axis=(0, 2, 3)), np.finfo(np.float32).tiny)
         return cls(
             utility=float(outputs[UTILITY][0]),
             off_by=off_by(float(outputs[DOUBT][0])),
             severities=dict(zip(scale.attributes, map(float, outputs[SEVERITIES][0]), strict=True)),
-            maps={name: looks[:, k] / most[k] for k, name in enumerate(scale.attributes)},
+            maps={
+                name: np.minimum(looks[:, k] / most[k], 1).astype(np.float32)
+                for k, name in enumerate(scale.attributes)
+            },
         )
 
     @property
@@ -87,7 +92,7 @@ def located(
     """Return the faults by the finding's code, with where in the frame (height, width) they are."""
     found = {}
     for fault in scale.faults:
-        severity = fault.severity(told.severities[fault.attribute])
+        severity = fault.severity(told.severities[fault.attribute], scale.finding_at)
         box = None
         if severity >= LOCATED_FROM and fault.located:
             heat = heat_map(told.maps[fault.attribute], *place, scan.shape)

@@ -143,7 +143,7 @@ class QualityModel:
         working = working_image(frame, scan, overlay)
         windows = windows_of(working)
         prepared = perf_counter()
-        outputs = self.session.run(windows.pixels, windows.masks, self._outputs)
+        outputs = self.session.run(windows.pixels, windows.masks, self.outputs)
         inferred = perf_counter()
         quality = self._judged(outputs, windows, working, scan)
         pooled = perf_counter()
@@ -154,7 +154,8 @@ class QualityModel:
         )
 
     @property
-    def _outputs(self) -> tuple[str, ...]:
+    def outputs(self) -> tuple[str, ...]:
+        """What a score asks of the graph."""
         organs = () if self.manifold is None else (DCT,)
         return (*SCORED, *organs, *(() if self.card.utility is None else OUTPUTS))
 

@@ -6,7 +6,6 @@ the less sure it is of itself the less it raises it; where that decides about a 
 called uncertain. NRQ sees every pixel; MedQM-I knows what faults cost a diagnosis, on 128 px.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, log, sqrt
 
@@ -29,13 +28,15 @@ class FaultScale:
 
     attribute: str  #: of MedQM-I
     code: str  #: of the finding
-    nothing: float  #: severity of the attribute, 0 to 4, that is none of the finding
+    named_at: float  #: severity of the attribute, 0 to 4, from which the finding is named
     full: float  #: and that is as bad as it gets
     located: bool  #: whether where the attribute looks tells where the fault is
 
-    def severity(self, told: float) -> float:
-        """Return the finding's severity, 0 to 1."""
-        return ramp(told, self.nothing, self.full)
+    def severity(self, told: float, at: float) -> float:
+        """Return the finding's severity, 0 to 1, which is `at` where it begins to be named."""
+        if told < self.named_at:
+            return at * ramp(told, 0.0, self.named_at)
+        return at + (1 - at) * ramp(told, self.named_at, self.full)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,7 @@ class UtilityScale:
     from_logit: float  #: of the utility of clean images: most lie above
     sure_below: float  #: off by less than this (of 1), the utility counts in full
     unsure_from: float  #: off by this and more, not at all
+    finding_at: float  #: severity of a finding from which it is named
     attributes: tuple[str, ...]  #: of the graph's severities, in their order
     faults: tuple[FaultScale, ...]
 
@@ -57,10 +59,6 @@ class UtilityScale:
     def trust(self, off: float) -> float:
         """Return how much a utility counts that is likely off by so much: 1 sure, 0 not at all."""
         return ramp(off, self.unsure_from, self.sure_below)
-
-    def severities(self, told: Mapping[str, float]) -> dict[str, float]:
-        """Return the findings' severities, 0 to 1, by code, from those of attributes."""
-        return {each.code: each.severity(told[each.attribute]) for each in self.faults}
 
 
 def off_by(logvar: float) -> float:

@@ -172,10 +172,11 @@ the order follows MedQM-D's labels. Differences from NRQ by paired bootstrap ove
 
 The fall is how far the logit of the utility lies below that of clean images
 ({100 * CLEAN_SHARE:g} % of which lie lower); it is trusted in full where it is likely off by less
-than {SURE:g} (of 1), and not at all from {UNSURE:g}. The entry that ships raises NRQ's badness by 1.5 times the trusted fall:
-the heaviest weight that leaves clean images where they are (below). \"The lower of two scores\"
-(the worse of both) costs more of what NRQ sees and gains less. The choice was made on these images,
-so its gain is that of a rule chosen here; no heart was looked at."""
+than {SURE:g} (of 1), and not at all from {UNSURE:g}. The entry that ships raises NRQ's badness by
+1.5 times the trusted fall: the heaviest weight that leaves clean images where they are (below).
+"The lower of two scores" (the worse of both) costs more of what NRQ sees and gains less. The
+choice was made on these images, so its gain is that of a rule chosen here; no heart was looked
+at."""
 
 
 def band_section(folder: Path) -> str:

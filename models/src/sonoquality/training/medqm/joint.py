@@ -132,9 +132,9 @@ def draft(folder: Path, parts: Parts, recipe: JoinedRecipe) -> Path:
     graph = with_medqm(inner, weights, (len(TARGETS), len(VIEWS)))
     (folder / MODEL_FILE).write_bytes(graph.SerializeToString())
     shutil.copyfile(nrq / PARENT_FILE, folder / PARENT_FILE)
-    nothing = dict.fromkeys(FINDINGS, 0.0)
+    nowhere = dict.fromkeys(FINDINGS, FULL / 2)
     unread = recipe.model_copy(update={"weight": 0.0})
-    _write_card(folder, parts, unread, (0.0, nothing, 0))
+    _write_card(folder, parts, unread, (0.0, nowhere, 0))
     return folder
 
 
@@ -149,9 +149,9 @@ def finish(folder: Path, parts: Parts, recipe: JoinedRecipe, lines: Lines) -> No
     """
     logits = _logits([line for line in lines if not int(line["level"])])
     from_logit = float(np.quantile(logits, recipe.clean_share))
-    nothing = {name: _nothing(name, lines, recipe) for name in FINDINGS}
+    named = {name: _named_at(name, lines, recipe) for name in FINDINGS}
     n_images = len({line["image"] for line in lines})
-    _write_card(folder, parts, recipe, (from_logit, nothing, n_images))
+    _write_card(folder, parts, recipe, (from_logit, named, n_images))
 
 
 def write_golden(folder: Path, nrq: Path, told: Mapping[str, tuple[float, float]]) -> None:
@@ -185,8 +185,8 @@ def _logits(lines: Lines) -> Floats:
     return np.asarray(np.log(utility / (1 - utility)))
 
 
-def _nothing(name: str, lines: Lines, recipe: JoinedRecipe) -> float:
-    """Return the severity that is none, so that few without the fault reach `finding_at`."""
+def _named_at(name: str, lines: Lines, recipe: JoinedRecipe) -> float:
+    """Return the severity of an attribute that few images without the fault reach."""
 
     def told(kept: Lines) -> Floats:
         return np.array([float(line[f"medqm_{name}"]) for line in kept])
@@ -197,8 +197,7 @@ def _nothing(name: str, lines: Lines, recipe: JoinedRecipe) -> float:
         float(np.quantile(clean, 1 - recipe.false_clean)),
         float(np.quantile(other, 1 - recipe.false_other)),
     )
-    at = recipe.finding_at
-    return (min(reached, 0.9 * FULL) - at * FULL) / (1 - at)
+    return float(np.clip(reached, LEAST, 0.9 * FULL))
 
 
 def _write_card(
@@ -207,7 +206,7 @@ def _write_card(
     recipe: JoinedRecipe,
     measured: tuple[float, Mapping[str, float], int],
 ) -> None:
-    from_logit, nothing, n_images = measured
+    from_logit, named, n_images = measured
     graph, parent = ((folder / name).read_bytes() for name in (MODEL_FILE, PARENT_FILE))
     cards = [
         tomllib.loads((each / CARD_FILE).read_text(encoding="utf-8"))
@@ -218,7 +217,7 @@ def _write_card(
     rows = "\n".join(f"    {json.dumps(each)}," for each in dict.fromkeys(limits))
     faults = "\n".join(
         f"[[utility.faults]]\nattribute = {json.dumps(name)}\ncode = {json.dumps(code)}\n"
-        f"nothing = {nothing[name]:.4f}  # severity of the attribute, 0 to 4\nfull = {FULL}\n"
+        f"named_at = {named[name]:.4f}\nfull = {FULL}\n"
         f"located = {json.dumps(name in LOCATED)}\n"
         for name, code in FINDINGS.items()
     )
@@ -247,7 +246,11 @@ weight = {recipe.weight}
 from_logit = {from_logit:.4f}
 sure_below = {recipe.sure_below}  # off by less, of 1: counts in full
 unsure_from = {recipe.unsure_from}  # off by this and more: not at all
+finding_at = {recipe.finding_at}  # severity of a finding, 0 to 1, from which the gate names it
 attributes = {json.dumps(list(NAMES))}
+
+# Of an attribute, 0 to 4: from `named_at` its finding is named. {100 * recipe.false_clean:g} % of
+# clean images reach it and {100 * recipe.false_other:g} % of those with another fault, at most.
 
 {faults}
 {"".join(_section(text, name) for name in KEPT)}[training]
