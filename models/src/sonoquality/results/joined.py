@@ -25,27 +25,6 @@ N_RESAMPLES = 200
 """Of patients."""
 SURE, UNSURE = 0.1, 0.3
 CLEAN_SHARE = 0.15
-FINDING_FROM = 0.35  #: as the gate's settings have it
-UNTAUGHT = ("ALI", "RF", "SLB", "DYR")
-NAMED: Mapping[str, tuple[str, ...]] = {
-    "SPK": ("noisy",),
-    "RF": ("noisy",),
-    "DEF": ("blurred",),
-    "RES": ("blurred",),
-    "ALI": ("blurred",),
-    "SHA": ("shadowed",),
-    "ATT": ("attenuated",),
-    "G-": ("too_dark", "gain"),
-    "G+": ("too_bright", "gain"),
-    "TGC": ("gain",),
-    "DYR": ("gain",),
-    "REV": ("reverberation",),
-    "HAZ": ("clutter",),
-    "SLB": ("clutter",),
-    "CON": ("poor_contact",),
-    "MOT": ("motion",),
-}
-"""The findings that would be right for each operator."""
 
 
 @dataclass(frozen=True)
@@ -214,55 +193,6 @@ def band_section(folder: Path) -> str:
 
 "Not sure" is said where the utility would make the band worse if it were surer of itself: the band
 is then NRQ's, and the page says "look yourself". {_doubt(copies)}"""
-
-
-def finding_section(folder: Path) -> str:
-    """Say which faults are named, by hand-made measures, by MedQM-I and by both.
-
-    Raises:
-        FileNotFoundError: it was not measured yet.
-    """
-    copies = Copies.read(folder)
-    table = []
-    for operator, codes in NAMED.items():
-        own = copies.spoiled & (copies.text("operator") == operator) & (copies.level >= 3)
-        if not own.any():
-            continue
-        ways = [_worst(copies, way, codes) for way in (("hand",), ("told",), ("hand", "told"))]
-        table.append(
-            [
-                operator,
-                " or ".join(codes),
-                *(f"{100 * (way[own] >= FINDING_FROM).mean():.0f}" for way in ways),
-            ]
-        )
-    by_code = []
-    for code in sorted({code for codes in NAMED.values() for code in codes}):
-        ways = [_worst(copies, way, (code,)) for way in (("hand",), ("told",), ("hand", "told"))]
-        by_code.append(
-            [code, *(f"{100 * (way[copies.clean] >= FINDING_FROM).mean():.1f}" for way in ways)]
-        )
-    return f"""## What is named
-
-A finding is named from a severity of {FINDING_FROM:g}. Below, in % of the copies at levels 3 to 5
-of each operator, whether its finding is named by the hand-made measures, by MedQM-I, and by the
-worse of both, which is what the gate shows; {", ".join(UNTAUGHT)} were never taught.
-
-{markdown(["operator", "finding", "by hand", "MedQM-I", "both"], table)}
-
-On clean images, in % of {int(copies.clean.sum())}:
-
-{markdown(["finding", "by hand", "MedQM-I", "both"], by_code)}"""
-
-
-def _worst(copies: Copies, ways: Sequence[str], codes: Sequence[str]) -> Floats:
-    found = [
-        copies.column(f"{way}_{code}")
-        for way in ways
-        for code in codes
-        if f"{way}_{code}" in copies.lines[0]
-    ]
-    return np.max(found, axis=0) if found else np.zeros(len(copies.lines))
 
 
 def _all(values: Floats) -> Images:

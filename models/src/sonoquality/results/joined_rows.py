@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 COPIES = "joined-copies.csv"
 GRADED = "joined-graded.csv"
+BOXES = "joined-boxes.csv"
 SPEED = "joined-speed.csv"
 
 

@@ -16,6 +16,8 @@ from sonoquality.results import (
     dice_link,
     encoder_speed,
     joined,
+    joined_faults,
+    joined_worth,
     matched_pairs,
     medqm,
     nrq_ablations,
@@ -100,12 +102,14 @@ Every number below is read from a CSV in `csv/`, by
 
     sonoquality evaluate pages --out docs/results
 
-Made by `sonoquality medqm join`, which writes the entry, `sonoquality medqm try-joined`,
-`sonoquality try graded` and `sonoquality medqm lap`.""",
+`make joined` writes the entry and the CSVs.""",
         sections=(
             joined.rule_section,
             joined.band_section,
-            joined.finding_section,
+            joined_faults.finding_section,
+            joined_faults.place_section,
+            joined_worth.graded_section,
+            joined_worth.speed_section,
         ),
     ),
     "calibration.md": Page(
