@@ -83,12 +83,10 @@ def train(
     with Progress() as progress:
         study = _medqm(config, table, _study(data, run, most), entry, Bars(progress))
         study.extract()
-        print(study.learn("whole"))
+        print(study.learn_whole())
         if variants:
-            for name, changes in room("sonoquality.training.medqm.study").ABLATIONS.items():
-                print(study.learn(name, changes))
-            for kind in study.kinds:
-                print(study.learn(f"without {kind}", {"without": (kind,)}))
+            for folder in study.learn_variants():
+                print(folder)
 
 
 @app.command()

@@ -30,7 +30,7 @@ from sonoquality.training.medqm.priors import NAMES
 from sonoquality.zoo import CARD_FILE, ENCODER_KEY
 
 WEIGHTS = "weights.npz"
-NAME, VERSION = "medqm", "1.0.0"
+NAME, VERSION = "medqm", "1.1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

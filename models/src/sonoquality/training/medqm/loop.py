@@ -13,6 +13,7 @@ from sonoquality.training.medqm import losses
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Batch, Example, all_copies, drawn
 from sonoquality.training.resumable import (
+    RECORD_FILE,
     STATE_FILE,
     Progress,
     Resumable,
@@ -52,11 +53,15 @@ def train(
         ValueError: the folder holds a run of another configuration or other images.
     """
     torch.set_num_threads(config.n_threads)
-    entered = {
+    entered: dict[str, object] = {
         "config": config.model_dump(mode="json"),
         "images": [each.name for each in examples],
         "labelled": sum(each.labels is not None for each in examples),
     }
+    if (out / RECORD_FILE).exists():
+        kept = read_record(out)["config"]
+        if MedqmConfig.model_validate(kept) == config:
+            entered["config"] = kept  # of before some keys were there
     begin(out, entered)
     learner = _Learner(config, examples, sentences)
     run = Resumable(NAME, learner.averaged, learner.optimiser, out)
@@ -101,6 +106,8 @@ class _Learner:
     def __init__(self, config: MedqmConfig, examples: Sequence[Example], sentences: Tensor) -> None:
         torch.manual_seed(config.seed)
         self._config, self._examples = config, examples
+        labels = [torch.from_numpy(each.labels) for each in examples if each.labels is not None]
+        self._sorted = torch.cat(labels).float().sort().values
         self.averaged = Averaged(
             Medqm(config.shape, sentences).train(), Medqm(config.shape, sentences)
         )
@@ -118,15 +125,23 @@ class _Learner:
         size = config.n_images, config.n_copies, config.n_windows
         batch = drawn(self._examples, rng, size, config.unknown_organ)
         hidden = torch.rand(batch.counts.shape) < config.dropout
-        said = self.averaged.network(
-            batch.cells,
-            batch.counts.masked_fill(hidden, 0),
-            batch.textures,
-            batch.organs,
-            batch.views,
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.halves):
+            said = self.averaged.network(
+                batch.cells,
+                batch.counts.masked_fill(hidden, 0),
+                batch.textures,
+                batch.organs,
+                batch.views,
+            )
+        parts = _parts(_whole(said), batch, self._sorted)
+        weights = (
+            1.0,
+            config.ranking,
+            config.ordering,
+            config.correlation,
+            config.attributes,
+            config.balance,
         )
-        parts = _parts(said, batch)
-        weights = (1.0, config.ranking, config.correlation, config.attributes, config.balance)
         loss = torch.stack([w * p for w, p in zip(weights, parts.values(), strict=True)]).sum()
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * _rate(step / config.n_steps)
@@ -138,15 +153,30 @@ class _Learner:
         return {name: float(part.detach()) for name, part in parts.items()}
 
 
-def _parts(said: Said, batch: Batch) -> dict[str, Tensor]:
+def _whole(said: Said) -> Said:
+    """Return what was said in single precision, in which losses are reckoned."""
+    return Said(
+        logit=said.logit.float(),
+        logvar=said.logvar.float(),
+        severities=said.severities.float(),
+        maps=said.maps.float(),
+        load=said.load.float(),
+    )
+
+
+def _parts(said: Said, batch: Batch, every: Tensor) -> dict[str, Tensor]:
+    """Return what each loss says; `every` are the labels of all training copies, sorted."""
     known = ~batch.labels.isnan()
     quality = torch.sigmoid(said.logit)
-    own, labels = quality[known], batch.labels[known]
+    own, labels, images = quality[known], batch.labels[known], batch.images[known]
+    below = torch.searchsorted(every, labels) + torch.searchsorted(every, labels, right=True)
+    ranks = below / (2 * max(len(every), 1))
     nothing = quality.sum() * 0
     enough = len(own) > 1
     return {
         "quality": losses.doubted(own, said.logvar[known], labels) if enough else nothing,
-        "ranking": losses.ranking(own, labels, batch.images[known]) if enough else nothing,
+        "ranking": losses.ranking(own, labels, images) if enough else nothing,
+        "ordering": losses.ordering(said.logit[known], ranks, images) if enough else nothing,
         "correlation": losses.uncorrelated(own, labels) if enough else nothing,
         "attributes": losses.attributes(said.severities, batch.levels),
         "balance": said.load,
