@@ -19,7 +19,9 @@ NOT_JUDGED = ("ANN",)
 GROSS = ("CON", "ATT", "DEF", "MOT", "HAZ", "RES", "SPK")
 """Operators whose fifth level ruins an image (nrq.md)."""
 MEDIUM_FROM, HIGH_FROM = 45.0, 75.0
-WEIGHTS = (0.5, 1.0, 1.5, 2.5)
+WEIGHTS = (1.0, 2.5, 5.0, 10.0)
+FROM_UTILITY, WEIGHT = 0.8, 5.0
+"""As `models/recipes/joined.toml` has them."""
 LEAST = 1e-4
 N_RESAMPLES = 200
 """Of patients."""
@@ -68,10 +70,9 @@ class Copies:
 
     @cached_property
     def fall(self) -> Floats:
-        """How far each utility's logit lies below that of clean images, on either side."""
+        """How far each utility's logit lies below that of `FROM_UTILITY`, on either side."""
         held = np.clip(self.column("utility") / 100, LEAST, 1 - LEAST)
-        logit = np.log(held / (1 - held))
-        return np.asarray(np.quantile(logit[self.clean], CLEAN_SHARE) - logit)
+        return np.asarray(np.log(FROM_UTILITY / (1 - FROM_UTILITY)) - np.log(held / (1 - held)))
 
     @cached_property
     def trust(self) -> Floats:
@@ -89,6 +90,7 @@ def rules(copies: Copies) -> Mapping[str, Floats]:
         for weight in WEIGHTS
     }
     clean = copies.clean
+    early = np.maximum(copies.fall - np.quantile(copies.fall[clean], 1 - CLEAN_SHARE), 0)
 
     def deviation(values: Floats) -> Floats:
         middle, edge = np.quantile(values[clean], (0.5, 1 - CLEAN_SHARE))
@@ -97,8 +99,9 @@ def rules(copies: Copies) -> Mapping[str, Floats]:
     return {
         "NRQ alone": nrq,
         **ours,
-        "NRQ + 1.5 x fall, doubt or not": nrq + 1.5 * below,
+        f"NRQ + {WEIGHT:g} x fall, doubt or not": nrq + WEIGHT * below,
         "NRQ + 1.5 x trusted fall or rise": nrq + 1.5 * copies.trust * copies.fall,
+        "NRQ + 1.5 x trusted fall below 85 % of clean images": nrq + 1.5 * copies.trust * early,
         "the worse of both, by deviations": np.maximum(deviation(nrq), deviation(copies.fall)),
         "MedQM-I alone": copies.fall,
     }
@@ -149,13 +152,12 @@ the order follows MedQM-D's labels. Differences from NRQ by paired bootstrap ove
 
 {markdown(header, table)}
 
-The fall is how far the logit of the utility lies below that of clean images
-({100 * CLEAN_SHARE:g} % of which lie lower); it is trusted in full where it is likely off by less
-than {SURE:g} (of 1), and not at all from {UNSURE:g}. The entry that ships raises NRQ's badness by
-1.5 times the trusted fall: the heaviest weight that leaves clean images where they are (below).
-"The lower of two scores" (the worse of both) costs more of what NRQ sees and gains less. The
-choice was made on these images, so its gain is that of a rule chosen here; no heart was looked
-at."""
+The fall is how far the logit of the utility lies below that of {FROM_UTILITY:g}, where hardly any
+clean image lies, of no organ: on organs without labels MedQM-I says a little less of clean images.
+It is trusted in full where it is likely off by less than {SURE:g} (of 1), and not at all from
+{UNSURE:g}. The entry that ships raises NRQ's badness by {WEIGHT:g} times the trusted fall. "The
+lower of two scores" (the worse of both) costs more of what NRQ sees and gains less. The choice was
+made on these images, so its gain is that of a rule chosen here; no heart was looked at."""
 
 
 def band_section(folder: Path) -> str:

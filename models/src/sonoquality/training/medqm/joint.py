@@ -10,6 +10,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +28,9 @@ from sonoquality.labelling.study import Study
 from sonoquality.training.data import read_index, training_rows
 from sonoquality.training.medqm import by_torch
 from sonoquality.training.medqm.entry import WEIGHTS
+from sonoquality.training.medqm.examples import STEP
 from sonoquality.training.medqm.priors import ATTRIBUTE_OF, NAMES, TARGETS, VIEWS
 from sonoquality.trials import judges, pictures, table
-from sonoquality.utility import LEAST
 from sonoquality.zoo import CARD_FILE, GOLDEN_FILE, MODEL_FILE, PARENT_FILE
 
 NAME = "joined"
@@ -70,7 +71,7 @@ class JoinedRecipe(BaseModel):
 
     version: str
     weight: Annotated[float, Field(ge=0)]
-    clean_share: Annotated[float, Field(gt=0, lt=1)]
+    from_utility: Annotated[float, Field(gt=0, lt=1)]
     sure_below: Annotated[float, Field(ge=0)]
     unsure_from: Annotated[float, Field(gt=0)]
     finding_at: Annotated[float, Field(gt=0, lt=1)]
@@ -134,7 +135,7 @@ def draft(folder: Path, parts: Parts, recipe: JoinedRecipe) -> Path:
     shutil.copyfile(nrq / PARENT_FILE, folder / PARENT_FILE)
     nowhere = dict.fromkeys(FINDINGS, FULL / 2)
     unread = recipe.model_copy(update={"weight": 0.0})
-    _write_card(folder, parts, unread, (0.0, nowhere, 0))
+    _write_card(folder, parts, unread, (nowhere, 0))
     return folder
 
 
@@ -147,11 +148,9 @@ def finish(folder: Path, parts: Parts, recipe: JoinedRecipe, lines: Lines) -> No
         recipe: gives what is not measured.
         lines: of a table by `trials.judges.with_faults`.
     """
-    logits = _logits([line for line in lines if not int(line["level"])])
-    from_logit = float(np.quantile(logits, recipe.clean_share))
     named = {name: _named_at(name, lines, recipe) for name in FINDINGS}
     n_images = len({line["image"] for line in lines})
-    _write_card(folder, parts, recipe, (from_logit, named, n_images))
+    _write_card(folder, parts, recipe, (named, n_images))
 
 
 def write_golden(folder: Path, nrq: Path, told: Mapping[str, tuple[float, float]]) -> None:
@@ -180,11 +179,6 @@ def write_golden(folder: Path, nrq: Path, told: Mapping[str, tuple[float, float]
     (folder / GOLDEN_FILE).write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
 
 
-def _logits(lines: Lines) -> Floats:
-    utility = np.clip([float(line["utility"]) / 100 for line in lines], LEAST, 1 - LEAST)
-    return np.asarray(np.log(utility / (1 - utility)))
-
-
 def _named_at(name: str, lines: Lines, recipe: JoinedRecipe) -> float:
     """Return the severity of an attribute that few images without the fault reach."""
 
@@ -197,16 +191,16 @@ def _named_at(name: str, lines: Lines, recipe: JoinedRecipe) -> float:
         float(np.quantile(clean, 1 - recipe.false_clean)),
         float(np.quantile(other, 1 - recipe.false_other)),
     )
-    return float(np.clip(reached, LEAST, 0.9 * FULL))
+    return float(np.clip(reached, STEP, 0.9 * FULL))
 
 
 def _write_card(
     folder: Path,
     parts: Parts,
     recipe: JoinedRecipe,
-    measured: tuple[float, Mapping[str, float], int],
+    measured: tuple[Mapping[str, float], int],
 ) -> None:
-    from_logit, named, n_images = measured
+    named, n_images = measured
     graph, parent = ((folder / name).read_bytes() for name in (MODEL_FILE, PARENT_FILE))
     cards = [
         tomllib.loads((each / CARD_FILE).read_text(encoding="utf-8"))
@@ -239,18 +233,19 @@ limits = [
 ]
 
 [utility]
-# Badness rises by `weight` for each unit that the logit of MedQM-I's utility lies below
-# `from_logit`, which {100 * recipe.clean_share:g} % of clean images do; less the less sure it is.
-# Measured on {n_images} training images that MedQM-I did not learn from.
+# Badness rises by `weight` for each unit that the logit of MedQM-I's utility lies below that of
+# {recipe.from_utility:g}; less the less sure it is. Chosen on validation copies.
 weight = {recipe.weight}
-from_logit = {from_logit:.4f}
+from_logit = {log(recipe.from_utility / (1 - recipe.from_utility)):.4f}
 sure_below = {recipe.sure_below}  # off by less, of 1: counts in full
 unsure_from = {recipe.unsure_from}  # off by this and more: not at all
 finding_at = {recipe.finding_at}  # severity of a finding, 0 to 1, from which the gate names it
 attributes = {json.dumps(list(NAMES))}
 
-# Of an attribute, 0 to 4: from `named_at` its finding is named. {100 * recipe.false_clean:g} % of
-# clean images reach it and {100 * recipe.false_other:g} % of those with another fault, at most.
+# Of an attribute, 0 to 4: from `named_at` its finding is named: a level of the ladder at least, and
+# so much that {100 * recipe.false_clean:g} % of clean images reach it at most, and of those
+# with another fault {100 * recipe.false_other:g} %. Measured on {n_images} training images that
+# MedQM-I did not learn from.
 
 {faults}
 {"".join(_section(text, name) for name in KEPT)}[training]
