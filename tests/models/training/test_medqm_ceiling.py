@@ -42,4 +42,4 @@ def test_one_who_is_told_the_fault_knows_it_from_training_images() -> None:
     turned = EXCESS.copy()
     turned[1:6] = EXCESS[5:0:-1]
     others = [held_back(number, turned) for number in range(40, 44)]
-    assert ceiling.told([*FOUND, *others], SCALES, BACKWARDS).srcc < 0.3
+    assert ceiling.told([*FOUND, *others], SCALES, BACKWARDS).srcc < 0.6
