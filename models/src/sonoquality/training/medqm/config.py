@@ -38,8 +38,6 @@ class MedqmConfig(BaseModel):
     halves: bool = False
     """Multiply in bfloat16: half the time where the processor can; the weights stay whole."""
     ranking: Weight = 0.5
-    ordering: Weight = 0.0
-    """Of the order by ranks, which tells labels apart that `ranking` takes for equal."""
     correlation: Weight = 0.1
     attributes: Weight = 0.3
     balance: Weight = 0.01

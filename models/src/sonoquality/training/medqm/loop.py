@@ -106,8 +106,6 @@ class _Learner:
     def __init__(self, config: MedqmConfig, examples: Sequence[Example], sentences: Tensor) -> None:
         torch.manual_seed(config.seed)
         self._config, self._examples = config, examples
-        labels = [torch.from_numpy(each.labels) for each in examples if each.labels is not None]
-        self._sorted = torch.cat(labels).float().sort().values
         self.averaged = Averaged(
             Medqm(config.shape, sentences).train(), Medqm(config.shape, sentences)
         )
@@ -133,15 +131,8 @@ class _Learner:
                 batch.organs,
                 batch.views,
             )
-        parts = _parts(_whole(said), batch, self._sorted)
-        weights = (
-            1.0,
-            config.ranking,
-            config.ordering,
-            config.correlation,
-            config.attributes,
-            config.balance,
-        )
+        parts = _parts(_whole(said), batch)
+        weights = (1.0, config.ranking, config.correlation, config.attributes, config.balance)
         loss = torch.stack([w * p for w, p in zip(weights, parts.values(), strict=True)]).sum()
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * _rate(step / config.n_steps)
@@ -164,19 +155,15 @@ def _whole(said: Said) -> Said:
     )
 
 
-def _parts(said: Said, batch: Batch, every: Tensor) -> dict[str, Tensor]:
-    """Return what each loss says; `every` are the labels of all training copies, sorted."""
+def _parts(said: Said, batch: Batch) -> dict[str, Tensor]:
     known = ~batch.labels.isnan()
     quality = torch.sigmoid(said.logit)
-    own, labels, images = quality[known], batch.labels[known], batch.images[known]
-    below = torch.searchsorted(every, labels) + torch.searchsorted(every, labels, right=True)
-    ranks = below / (2 * max(len(every), 1))
+    own, labels = quality[known], batch.labels[known]
     nothing = quality.sum() * 0
     enough = len(own) > 1
     return {
         "quality": losses.doubted(own, said.logvar[known], labels) if enough else nothing,
-        "ranking": losses.ranking(own, labels, images) if enough else nothing,
-        "ordering": losses.ordering(said.logit[known], ranks, images) if enough else nothing,
+        "ranking": losses.ranking(own, labels, batch.images[known]) if enough else nothing,
         "correlation": losses.uncorrelated(own, labels) if enough else nothing,
         "attributes": losses.attributes(said.severities, batch.levels),
         "balance": said.load,

@@ -8,7 +8,6 @@ BETA = 0.1
 DOUBT_WEIGHT = 0.1  #: at rest the doubt is the logarithm of what is lost, over this
 CLEAR = 0.05  #: labels that lie nearer say nothing about order
 SHARP = 8.0  #: how fast a difference of qualities becomes certain
-STEEP = 4.0  #: the same of logits
 
 
 def doubted(quality: Tensor, logvar: Tensor, labels: Tensor) -> Tensor:
@@ -35,27 +34,6 @@ def ranking(quality: Tensor, labels: Tensor, images: Tensor) -> Tensor:
     clear = (wanted.abs() > CLEAR).float().triu(diagonal=1)
     same = 1.0 + (images[:, None] == images[None]).float()
     said = torch.sigmoid(SHARP * (quality[:, None] - quality[None])).clamp(1e-6, 1 - 1e-6)
-    truth = torch.sigmoid(SHARP * wanted)
-    fidelity = 1 - (truth * said).sqrt() - ((1 - truth) * (1 - said)).sqrt()
-    weights = clear * same
-    return torch.div((fidelity * weights).sum(), weights.sum().clamp_min(1))
-
-
-def ordering(logit: Tensor, ranks: Tensor, images: Tensor) -> Tensor:
-    """Return the fidelity loss of pairs by their ranks; those of one image count twice.
-
-    `ranking` asks nothing of labels that lie near one another, and most copies are nearly as good
-    as the clean image. Ranks spread them out, and so does the logit.
-
-    Args:
-        logit: (n,), of the quality.
-        ranks: (n,), share of training labels that lie below.
-        images: (n,) number of the image that each is a copy of.
-    """
-    wanted = ranks[:, None] - ranks[None]
-    clear = (wanted.abs() > CLEAR).float().triu(diagonal=1)
-    same = 1.0 + (images[:, None] == images[None]).float()
-    said = torch.sigmoid(STEEP * (logit[:, None] - logit[None])).clamp(1e-6, 1 - 1e-6)
     truth = torch.sigmoid(SHARP * wanted)
     fidelity = 1 - (truth * said).sqrt() - ((1 - truth) * (1 - said)).sqrt()
     weights = clear * same
