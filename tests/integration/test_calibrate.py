@@ -214,7 +214,7 @@ def test_a_head_is_fitted_on_the_numbers_that_the_gate_hears(
     said = run(tmp_path, "--labels", labels, "--images", images, "--out", file, "--head")
 
     assert 0 == said.code, said.text
-    assert "No preview" in said.text
+    assert "No stored verdict" in said.text
     head = parse(file.read_text(encoding="utf-8")).head
     assert settings.scoring.model == "dct-manifold/1.0.0"
     assert head is not None
