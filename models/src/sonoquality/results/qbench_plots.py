@@ -25,7 +25,7 @@ from sonoquality.results.qbench_rows import (
 COLUMNS = 4
 PANEL = (250, 190)  #: width and height of one panel, with its margins
 LEFT, TOP, INNER = 46, 34, (180, 124)
-CELL = 38  #: px of a cell of a confusion matrix
+CELL = (46, 38)  #: width and height of a cell of a confusion matrix; a word fits below
 GRADES = ("low", "medium", "high")
 N_BEST = 4  #: of each data set, beside those always drawn
 ALWAYS = ("nrq",)
@@ -60,17 +60,22 @@ def confusions(folder: Path) -> Image.Image:
 
 def _matrix(pen: Pen, corner: tuple[int, int], cells: Sequence[Seen]) -> None:
     counts = {(cell.truth, cell.said): cell.n for cell in cells}
+    width, height = CELL
+    below = corner[1] + len(GRADES) * height
     for line, truth in enumerate(reversed(GRADES)):
         total = max(1, sum(n for (own, _), n in counts.items() if own == truth))
-        pen.text((corner[0] - 42, corner[1] + line * CELL + 12), truth, fill="black")
+        top = corner[1] + line * height
+        pen.text((corner[0] - 4, top + height // 2), truth, fill="black", anchor="rm")
         for column, said in enumerate((*reversed(GRADES), "invalid")):
             n = counts.get((truth, said), 0)
-            left, top = corner[0] + column * (CELL + 4), corner[1] + line * CELL
+            left = corner[0] + column * width
             dark = round(255 * (1 - n / total))
-            pen.rectangle((left, top, left + CELL + 2, top + CELL - 2), fill=(dark, dark, 255))
-            pen.text((left + 8, top + 12), str(n), fill="white" if n > total / 2 else "black")
+            pen.rectangle((left, top, left + width - 2, top + height - 2), fill=(dark, dark, 255))
+            middle = left + width // 2 - 1
+            ink = "white" if n > total / 2 else "black"
+            pen.text((middle, top + height // 2), str(n), fill=ink, anchor="mm")
             if line == 0:
-                pen.text((left + 1, corner[1] + 3 * CELL), said[:4], fill=GREY)
+                pen.text((middle, below), said, fill=GREY, anchor="ma")
 
 
 def scatter(folder: Path) -> Image.Image:
