@@ -1,7 +1,5 @@
 """The benchmark's plots: every word is drawn whole and inside its place."""
 
-from collections.abc import Iterator
-
 import pytest
 from PIL import Image, ImageDraw
 
@@ -28,7 +26,7 @@ class Recorder:
 
 
 @pytest.fixture
-def written() -> Iterator[list[tuple[str, tuple[float, float, float, float]]]]:
+def written() -> list[tuple[str, tuple[float, float, float, float]]]:
     """What the matrix of the second panel says."""
     cells = [
         Seen(bench="b", entrant="e", level=0, way="raw", truth=truth, said=said, n=888)

@@ -76,11 +76,11 @@ def _taught(sets: Sequence[Mapping[str, str]]) -> str:
         return ""
     return f"""
 
-{", ".join(made)}: NRQ learned from such faults, on other pictures, and its weights were chosen on
-validation images of this project's collection ([NRQ's page](nrq.md)): on those its row is no
-independent evidence. Scores there follow from weights that nobody measured (how much each fault can
-cost), so rank agreement over unlike faults counts less than pairs of one fault's levels, whose
-order is certain."""
+{", ".join(made)}: NRQ and [MedQM-I](medqm.md) learned from such faults, on other pictures, and
+were chosen on validation images of this project's collection ([NRQ's page](nrq.md)): on those their
+rows are no independent evidence. Scores there follow from weights that nobody measured (how much
+each fault can cost), so rank agreement over unlike faults counts less than pairs of one fault's
+levels, whose order is certain."""
 
 
 def leaderboard_section(folder: Path) -> str:

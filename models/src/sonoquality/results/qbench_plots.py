@@ -28,9 +28,18 @@ LEFT, TOP, INNER = 46, 34, (180, 124)
 CELL = (46, 38)  #: width and height of a cell of a confusion matrix; a word fits below
 GRADES = ("low", "medium", "high")
 N_BEST = 4  #: of each data set, beside those always drawn
-ALWAYS = ("nrq",)
+ALWAYS = ("nrq", "medqm")
 NEVER = ("constant",)
-COLOURS = ("#1f5fbf", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#555555")
+COLOURS = (
+    "#1f5fbf",
+    "#c0392b",
+    "#2e8b57",
+    "#8e44ad",
+    "#d68910",
+    "#555555",
+    "#00a5b5",
+    "#e56aa0",
+)
 GREY, LIGHT = "#777777", "#bbbbbb"
 JITTER = 0.16  #: grades, to either side
 
@@ -166,7 +175,7 @@ def _lines(
 
 
 def _chosen(table: Table) -> list[Player]:
-    """Return the best measures of a set, NRQ and language models, each at its first level."""
+    """Return a set's best measures, ours and language models, each at its first level."""
     first: dict[str, Player] = {}
     for player in table.players():
         if player[0] not in first or player[1] < first[player[0]][1]:
@@ -193,7 +202,7 @@ def _corner(place: int, height: int = PANEL[1]) -> tuple[int, int]:
 
 def _title(pen: Pen, place: int, title: str, below: str, height: int = PANEL[1]) -> None:
     left, top = _corner(place, height)
-    pen.text((left, top - 28), title[:34], fill="black")
+    pen.text((left, top - 28), title[:38], fill="black")
     pen.text((left, top - 15), below, fill=GREY)
 
 
