@@ -122,6 +122,7 @@ graded poor, medium and good. Every number below is read from CSVs in `csv/`, by
 
     sonoquality try graded --faults --data DATA --by models/zoo/nrq/1.1.0 \\
         --out docs/results/csv/calibration-graded.csv
+    sonoquality evaluate calibration-choice --out docs/results
     sonoquality evaluate pages --out docs/results""",
         sections=(calibration.section,),
     ),
