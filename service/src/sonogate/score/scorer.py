@@ -87,3 +87,48 @@ class ModelScorer:
     ) -> FrameScore:
         measured = measure(stack.frames[row], stack.scan_mask, stack.overlay_mask, quality.heat)
         measures = worse_of(measured, quality.faults)
+        return FrameScore(
+            frame_number=stack.frame_numbers[row],
+            quality=quality.quality,
+            scores={**quality.scores, **by_hand(seen, stack.scan_mask, stack.hidden_mask)},
+            attributes={code: to_attribute(found, stack) for code, found in measures.items()},
+        )
+
+
+def scored(stack: FrameStack) -> NDArray[np.uint8]:
+    """Return the frames (frame, height, width) without what is drawn over them in thin strokes."""
+    return without_ink(stack.frames, stack.ink_mask, ~stack.hidden_mask, stack.scan_mask)
+
+
+def to_attribute(found: AttributeMeasure, stack: FrameStack) -> Attribute:
+    """Carry a measure from the cropped, perhaps reduced grid to pixels of the stored frame."""
+    if found.box is None:
+        return Attribute(severity=found.severity)
+    return Attribute(severity=found.severity, region=to_stored(found.box, stack))
+
+
+def to_stored(box: tuple[int, int, int, int], stack: FrameStack) -> Region:
+    """Map a box (x, y, width, height) of the stack's grid to the stored frame."""
+    _, height, width = stack.frames.shape
+    scale_x, scale_y = stack.region.width / width, stack.region.height / height
+    x, y, box_width, box_height = box
+    return Region(
+        x=stack.region.x + round(x * scale_x),
+        y=stack.region.y + round(y * scale_y),
+        width=max(1, round(box_width * scale_x)),
+        height=max(1, round(box_height * scale_y)),
+    )
+
+
+def scan_box(stack: FrameStack) -> Region | None:
+    """Return the bounding box of the scan in pixels of the stored frame; None if it is empty."""
+    rows, columns = (np.flatnonzero(stack.scan_mask.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    x, y = int(columns[0]), int(rows[0])
+    return to_stored((x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1), stack)
+
+
+def worst_row(scores: FrameScores) -> int:
+    """Return the row of the frame with the lowest quality: the one a person should see."""
+    return int(np.argmin([frame.quality for frame in scores.frames]))
