@@ -11,12 +11,19 @@ from sonoquality.trials.judges import QUALITY
 from sonoquality.trials.table import KEYS, read
 
 CSV = "calibration-graded.csv"
+JOINED_CSV = "calibration-graded-joined.csv"
+"""The same by the gate's joined entry, which tells more of each image."""
 Lines = Sequence[Mapping[str, str]]
 
 
 def read_lines(folder: Path) -> Lines:
     """Return what the gate hears of each graded image, as text by column."""
     return read(folder / CSV)
+
+
+def read_joined(folder: Path) -> Lines:
+    """Return what a gate with both models hears of each graded image."""
+    return read(folder / JOINED_CSV)
 
 
 def heard(line: Mapping[str, str]) -> dict[str, float]:

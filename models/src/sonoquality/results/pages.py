@@ -120,8 +120,10 @@ Every number below is read from a CSV in `csv/`, by
 What [`sonogate calibrate`](../how-to/calibrate.md) does, on hearts of CAMUS that cardiologists
 graded poor, medium and good. Every number below is read from CSVs in `csv/`, by
 
-    sonoquality try graded --faults --data DATA --by models/zoo/joined/1.0.0 \\
+    sonoquality try graded --faults --data DATA --by models/zoo/nrq/1.1.0 \\
         --out docs/results/csv/calibration-graded.csv
+    sonoquality try graded --faults --data DATA --by models/zoo/joined/1.0.0 \\
+        --out docs/results/csv/calibration-graded-joined.csv
     sonoquality evaluate calibration-choice --out docs/results
     sonoquality evaluate pages --out docs/results""",
         sections=(calibration.section,),
