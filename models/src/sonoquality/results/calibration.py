@@ -12,7 +12,14 @@ from sonoquality.calibration.fit import Fitted, fit
 from sonoquality.evaluation import GRADES, LEDGER
 from sonoquality.metrics.baselines.registry import NO_REFERENCE
 from sonoquality.results import calibration_choice
-from sonoquality.results.calibration_rows import Lines, gradient, heard, images_of, read_joined, read_lines
+from sonoquality.results.calibration_rows import (
+    Lines,
+    gradient,
+    heard,
+    images_of,
+    read_joined,
+    read_lines,
+)
 from sonoquality.results.nrq_alarms import HIGH_FROM, MEDIUM_FROM
 from sonoquality.results.tables import markdown
 
