@@ -5,12 +5,17 @@ import os
 import signal
 import time
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.uid import generate_uid
+from sqlalchemy import Connection, event
 
 from sonogate.receive.acceptor import LEAST_WAITING, SPARE_CONNECTIONS
+from sonogate.store import registrar as registrar_module
+from sonogate.store.database import Database
 from tests.acceptance.cart import Cart
 from tests.acceptance.serving import Served
 from tests.acceptance.test_kill_doors import left_of
@@ -143,3 +148,69 @@ async def test_a_door_that_stands_still_in_the_middle_of_objects(tmp_path: Path)
         assert 1 == ward.count("sonogate_door_silences_total")
         assert [] == left_of([victim])
         assert {0} == set(await asyncio.to_thread(store, ward.port, [image(generate_uid())]))
+
+
+@dataclass
+class Bound:
+    """How far a gate's database may grow; SQLite says beyond that its disk is full."""
+
+    database: Database
+    n_pages: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        """Say it anew in each transaction: what was refused costs its connection."""
+        event.listen(self.database._write_engine, "begin", self._say)
+
+    def _say(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {self.n_pages}")
+
+    async def end_here(self) -> None:
+        """Let it grow no further."""
+        self.n_pages = await self.database.read(n_pages)
+
+
+def n_pages(tx: Any) -> int:
+    """How large a database is."""
+    return int(tx.spooled_bytes._connection.exec_driver_sql("PRAGMA page_count").scalar())
+
+
+def n_refusals(said: str) -> int:
+    """How often the database said that it is full."""
+    return said.count("database refused objects")
+
+
+async def test_dead_doors_are_taken_over_once_the_database_has_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """SQLite says that its disk is full: other doors answer, and every row is there after all."""
+    monkeypatch.setattr(registrar_module, "CAUGHT_UP_SECONDS", 0.5)
+    async with open_doors(tmp_path) as ward:
+        takeover, carts = doors_of(ward)._takeover, [Cart(ward.port, "CART1")]
+        bound = Bound(ward.database)
+        await bound.end_here()
+
+        async def push() -> None:
+            await asyncio.to_thread(carts[0].push, [image(generate_uid()) for _ in range(20)])
+
+        async with asyncio.timeout(60):
+            said = ""
+            while not n_refusals(said):
+                await push()
+                said += "".join(capfd.readouterr())
+        victims = doors_of(ward).process_ids
+        for victim in victims:
+            os.kill(victim, signal.SIGKILL)
+        await eventually(lambda: set(victims).isdisjoint(doors_of(ward).process_ids), 30)
+        await eventually(lambda: 2 == len(doors_of(ward).process_ids), 30)
+        await push()
+        await asyncio.sleep(3)
+        was_busy, said = takeover.is_busy, said + "".join(capfd.readouterr())
+        bound.n_pages = 1 << 30
+        await eventually(lambda: not takeover.is_busy, 30)
+        rows = await rows_of(ward)
+
+    assert was_busy
+    assert "door_not_taken_over" in said
+    assert carts[0].acknowledged <= {str(row.sop_instance_uid) for row in rows}
+    assert len(rows) == len({row.sop_instance_uid for row in rows})
+    assert [] == damaged(ward, rows)
