@@ -10,9 +10,11 @@ import os
 import random
 import subprocess
 import sys
+import urllib.error
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,8 +147,9 @@ def weak(seed: int) -> Dataset:
 def n_unadvised(served: Served, uids: Sequence[str], done: Recording, record: Path) -> int:
     """Look which images have their advice, and note since when it is shown."""
     for uid in set(uids) - set(done.given_at):
-        if served.get(f"/v1/instances/{uid}/advice")["advice"]:
-            done.given_at[uid] = record.stat().st_size
+        with suppress(urllib.error.HTTPError):  # not entered yet
+            if served.get(f"/v1/instances/{uid}/advice")["advice"]:
+                done.given_at[uid] = record.stat().st_size
     return len(uids) - len(done.given_at)
 
 
