@@ -95,9 +95,9 @@ kill-test: $(VENV)/.test ## 200 SIGKILLs while four carts push, 20 while results
 	  tests/acceptance/test_kill.py tests/acceptance/test_kill_results.py
 
 power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at over 500 cut points; each of our fsyncs forgotten must be noticed
-	@SONOGATE_POWER_CUTS=200 SONOGATE_FORWARD_CUTS=300 SONOGATE_OUTBOX_CUTS=90 \
+	@SONOGATE_POWER_CUTS=200 SONOGATE_FORWARD_CUTS=300 SONOGATE_OUTBOX_CUTS=90 SONOGATE_ROW_CUTS=100 \
 	  $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 -m 'not gpu and not train' tests/acceptance/test_power_cut.py \
-	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py
+	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py tests/acceptance/test_power_cut_rows.py
 
 fault-test: $(VENV)/.test ## full, failing and slow disks, clock jumps, archives down, cut cables, 1,000 aborts
 	@SONOGATE_FAULT_SECONDS=4 SONOGATE_ABORTS=1000 SONOGATE_FULL_DISKS=5 $(BIN)/python -m pytest -s --timeout 3000 \
