@@ -15,6 +15,7 @@ ABLATIONS ?= .run/ablations
 QBENCH_RUN ?= .run/qbench
 CSV := docs/results/csv
 NRQ := models/zoo/nrq/1.1.0
+JOINED := models/zoo/joined/1.0.0
 ENCODER ?= $(NRQ)
 TRAINED = @test -f "$(ENCODER)/state.pt" || { echo "make $@ needs ENCODER=FOLDER, of sonoquality train encoder: \
 	$(ENCODER) holds no heads (docs/how-to/train-the-encoder.md)" >&2; exit 1; }
@@ -23,7 +24,7 @@ TARGETS ?=
 AT_ONCE ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips medqm qbench fit gpu-check docs clean
+.PHONY: help run test test-train check format doctor bench front-door soak kill-test power-cut-test fault-test durability fuzz nrq evaluate encoder-speed trials traces ablations ulpips medqm joined qbench fit gpu-check docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -94,9 +95,9 @@ kill-test: $(VENV)/.test ## 200 SIGKILLs while four carts push, 20 while results
 	  tests/acceptance/test_kill.py tests/acceptance/test_kill_results.py
 
 power-cut-test: $(VENV)/.test ## rebuild the disk from synced data at over 500 cut points; each of our fsyncs forgotten must be noticed
-	@SONOGATE_POWER_CUTS=200 SONOGATE_FORWARD_CUTS=300 SONOGATE_OUTBOX_CUTS=90 \
+	@SONOGATE_POWER_CUTS=200 SONOGATE_FORWARD_CUTS=300 SONOGATE_OUTBOX_CUTS=90 SONOGATE_ROW_CUTS=100 \
 	  $(BIN)/python -m pytest -s --show-capture=no --timeout 3600 -m 'not gpu and not train' tests/acceptance/test_power_cut.py \
-	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py
+	  tests/acceptance/test_power_cut_forward.py tests/acceptance/test_power_cut_outbox.py tests/acceptance/test_power_cut_rows.py
 
 fault-test: $(VENV)/.test ## full, failing and slow disks, clock jumps, archives down, cut cables, 1,000 aborts
 	@SONOGATE_FAULT_SECONDS=4 SONOGATE_ABORTS=1000 SONOGATE_FULL_DISKS=5 $(BIN)/python -m pytest -s --timeout 3000 \
@@ -178,6 +179,14 @@ medqm: $(VENV)/.train ## label images by what faults cost a diagnosis, train Med
 	@$(BIN)/sonoquality medqm labels $(MEDQM_I)
 	@$(BIN)/sonoquality medqm train $(MEDQM_I) --variants
 	@$(BIN)/sonoquality medqm measure $(MEDQM_I) --out docs/results
+
+joined: $(VENV)/.train ## join NRQ and MedQM-I (after `make medqm`): write the gate's entry, try it on copies, hearts, and by the clock; writes docs/results
+	@$(BIN)/sonoquality medqm join --config models/recipes/joined.toml --data ../shared/data --run $(MEDQM_RUN) --out models/zoo
+	@$(BIN)/sonoquality medqm try-joined --entry $(JOINED) --run $(MEDQM_RUN) --out docs/results
+	@$(BIN)/sonoquality try boxes --of-faults --data ../shared/data --entry $(JOINED) --per-source 5 --out $(CSV)/joined-boxes.csv
+	@$(BIN)/sonoquality try laps --entry $(JOINED) --out $(CSV)/joined-speed.csv
+	@$(BIN)/sonoquality try graded --data ../shared/data --by $(JOINED) --out $(CSV)/joined-graded.csv
+	@$(BIN)/sonoquality evaluate pages --out docs/results
 
 qbench: $(VENV)/.train ## let every measure take part in the benchmark, on graded hearts and on ladders (half an hour; resumes); QBENCH adds entrants, as QBENCH="--local FOLDER"; writes docs/results
 	@for form in graded ladders; do $(BIN)/sonoquality qbench run --data ../shared/data --form $$form --entrant metrics \

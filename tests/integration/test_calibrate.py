@@ -214,8 +214,32 @@ def test_a_head_is_fitted_on_the_numbers_that_the_gate_hears(
     said = run(tmp_path, "--labels", labels, "--images", images, "--out", file, "--head")
 
     assert 0 == said.code, said.text
-    assert "No preview" in said.text
+    assert "No stored verdict" in said.text
     head = parse(file.read_text(encoding="utf-8")).head
     assert settings.scoring.model == "dct-manifold/1.0.0"
     assert head is not None
-    assert {"quality", "blurred", "badness"} <= set(head.names)
+    assert {"quality", "blurred", "badness", "mean_gradient"} <= set(head.names)
+
+
+async def test_a_head_s_preview_says_what_the_gate_does_once_it_holds(
+    settings: Settings, images: Path, tmp_path: Path
+) -> None:
+    """The stored numbers are those that the gate weighs again."""
+    file, labels = tmp_path / "head.toml", images / "grades.csv"
+    fitted = run(tmp_path, "--labels", labels, "--images", images, "--out", file, "--head")
+    assert 0 == fitted.code, fitted.text
+    shown = ("high-0.png", "medium-0.png", "low-0.png")
+
+    async with running_gate(settings) as gate:
+        before = [await judged(gate, images / name) for name in shown]
+        ahead = await asyncio.to_thread(run, tmp_path, "preview", file)
+        applied = await asyncio.to_thread(run, tmp_path, "apply", file)
+        await holds(gate, {applied.text.partition("In force: ")[2][:12]})
+        after = [await judged(gate, images / name) for name in shown]
+
+    assert "On the 3 newest stored verdicts" in ahead.text
+    assert {"mean_gradient", "badness"} <= set(before[0]["scores"])
+    assert {"blurred", "noisy"} <= set(before[0]["severities"])
+    for band in ("low", "medium", "high"):
+        was, would = (sum(each["band"] == band for each in some) for some in (before, after))
+        assert f"({was} -> {would} images)" in ahead.text, (band, ahead.text)

@@ -6,6 +6,7 @@ Each severity is a ramp over a quantity with a plain meaning, from "as in ordina
 along the beams are found on the beam grid, faults of texture at working scale.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,24 @@ def measure(
         measures |= _along_beams(grid, silent)
         measures |= _texture(frame, scan & ~overlay_mask, heat)
     return {code: measures.get(code, AttributeMeasure(0.0)) for code in CODES}
+
+
+def worse_of(
+    measured: Mapping[str, AttributeMeasure], told: Mapping[str, AttributeMeasure]
+) -> dict[str, AttributeMeasure]:
+    """Join faults that were measured with those that the model tells: the more severe counts.
+
+    Where both see one, it lies where it was measured. Where there are no echoes, nothing is told.
+    """
+    if measured["empty"].severity >= 1:
+        return dict(measured)
+    both = dict(measured)
+    for code, fault in told.items():
+        own = both.get(code)
+        if own is None or own.severity < fault.severity:
+            box = fault.box if own is None or own.box is None else own.box
+            both[code] = AttributeMeasure(fault.severity, box)
+    return both
 
 
 def _depths() -> Floats:
@@ -204,7 +223,8 @@ def _texture(frame: Luma, seen: Mask, heat: UnitImage | None) -> dict[str, Attri
     one, two, eight = (_step(grey, lit, pixels) for pixels in (1, 2, 8))
     blurred = 0.5 * (ramp(one / two, 0.518, 0.503) + ramp(one / eight, 0.172, 0.135))
     noisy = min(ramp(fine, 1.28, 1.60), ramp(grain, 0.010, 0.018))
-    box = None if heat is None else _worst_box(heat, seen)
+    is_any = blurred > 0 or noisy > 0
+    box = _worst_box(heat, seen) if is_any and heat is not None else None
     return {
         "blurred": AttributeMeasure(blurred, box if blurred > 0 else None),
         "noisy": AttributeMeasure(noisy, box if noisy > 0 else None),

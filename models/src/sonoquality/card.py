@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from sonoquality.utility import FaultScale, UtilityScale
 from sonoquality.zoo import CARD_FILE, MODEL_FILE
 
 #: The anchors' clean quantiles (.5, .85, .97) as deviations of a normal distribution.
@@ -116,6 +117,7 @@ class ModelCard:
     heat_full: float  #: block badness shown as fully bad
     least_blocks: int  #: fewer blocks in the scan make a score uncertain
     manifold: ManifoldFile | None = None  #: none: the numbers are in the graph
+    utility: UtilityScale | None = None  #: none: the graph holds no MedQM-I
 
     @classmethod
     def read(cls, entry: Path) -> "ModelCard":
@@ -217,6 +219,7 @@ def _card_of(table: dict[str, Any]) -> ModelCard:
         heat_full=float(table["heat"]["full_at"]),
         least_blocks=int(table["domain"]["least_blocks"]),
         manifold=_manifold_of(table["manifold"]) if "manifold" in table else None,
+        utility=_utility_of(table["utility"]) if "utility" in table else None,
     )
 
 
@@ -225,6 +228,29 @@ def _manifold_of(table: dict[str, Any]) -> ManifoldFile:
     if Path(name).name != name:
         raise ValueError(f"the manifold must lie in the entry, not at {name!r}")
     return ManifoldFile(file=name, sha256=str(table["sha256"]))
+
+
+def _utility_of(table: dict[str, Any]) -> UtilityScale:
+    attributes = tuple(map(str, table["attributes"]))
+    faults = tuple(
+        FaultScale(
+            attribute=attributes[attributes.index(str(row["attribute"]))],
+            code=str(row["code"]),
+            named_at=float(row["named_at"]),
+            full=float(row["full"]),
+            located=bool(row["located"]),
+        )
+        for row in table["faults"]
+    )
+    return UtilityScale(
+        weight=float(table["weight"]),
+        from_logit=float(table["from_logit"]),
+        sure_below=float(table["sure_below"]),
+        unsure_from=float(table["unsure_from"]),
+        finding_at=float(table["finding_at"]),
+        attributes=attributes,
+        faults=faults,
+    )
 
 
 def _check(card: ModelCard, path: Path) -> None:
@@ -236,3 +262,12 @@ def _check(card: ModelCard, path: Path) -> None:
         follows = bool(np.all(sign * np.diff(anchors.quality) > 0))
         if not rises or not follows or len(anchors.badness) != len(anchors.quality):
             raise BadCardError(f"{path}: anchors contradict the direction of the scale.")
+    if card.utility is not None:
+        _check_utility(card.utility, path)
+
+
+def _check_utility(utility: UtilityScale, path: Path) -> None:
+    if utility.weight < 0 or not 0 <= utility.sure_below < utility.unsure_from:
+        raise BadCardError(f"{path}: utility must weigh 0 or more and be sure before it is unsure.")
+    if any(not 0 < fault.named_at < fault.full for fault in utility.faults):
+        raise BadCardError(f"{path}: a fault must be named above 0 and before it is full.")

@@ -20,6 +20,8 @@ from sonoquality.zoo import GOLDEN_FILE
 #: Quality points and robust deviations that float32 and another provider may differ by.
 QUALITY_TOLERANCE = 0.2
 BADNESS_TOLERANCE = 0.02
+#: Points of 100; of large ones a share, as of the others.
+UTILITY_TOLERANCE = 0.02
 
 #: dB from black to white.
 DISPLAY_RANGE = 60.0
@@ -145,9 +147,11 @@ def _compare(
         (model.card.scale.name, found.scores[model.card.scale.name], BADNESS_TOLERANCE),
         ("windows", found.scores["windows"], 0.0),
         ("heat", float(found.heat.mean()), 0.01),
+        ("utility", found.scores.get("utility", 0.0), UTILITY_TOLERANCE),
     )
     return [
         f"{phantom.name}: {name} is {value:.3f}, expected {wanted[name]:.3f} ± {tolerance}"
         for name, value, tolerance in pairs
+        if name in wanted
         if not abs(value - wanted[name]) <= tolerance * max(1.0, abs(wanted[name]) / 10.0)
     ]

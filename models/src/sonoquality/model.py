@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import TypedDict
@@ -10,6 +10,7 @@ from typing import TypedDict
 import numpy as np
 
 from sonoquality.arrays import Frames, Mask, ShapeError, UnitImage
+from sonoquality.attributes import AttributeMeasure
 from sonoquality.card import (
     BadCardError,
     ManifoldFile,
@@ -18,11 +19,13 @@ from sonoquality.card import (
     checked_manifold,
 )
 from sonoquality.errors import ManifoldError, UnknownOrganError
+from sonoquality.joining import Told, joined, located
 from sonoquality.metrics import experts_file
 from sonoquality.metrics.experts import ExpertManifold
 from sonoquality.pooling import area_mean, heat_map, worst_area_mean
 from sonoquality.preprocess import WindowSet, WorkingImage, windows_of, working_image
 from sonoquality.session import Outputs, Session, open_session
+from sonoquality.utility import OUTPUTS
 from sonoquality.zoo import ENCODER_KEY, MODEL_FILE
 
 #: What a score is made of; a graph may say more.
@@ -41,9 +44,11 @@ class FrameQuality:
     heat: UnitImage  #: (height, width) of the frame; 1 is bad
     clean_share: float  #: of clean images of that size, those that score no better
     organs: Mapping[str, float]  #: how likely each; empty where the model knows none
-    uncertain: bool  #: too little of a scan to be sure
+    uncertain: bool  #: too little of a scan to be sure, or a doubt that decides about the band
     preprocess_seconds: float
     infer_seconds: float
+    faults: Mapping[str, AttributeMeasure] = field(default_factory=dict)
+    """By the finding's code, where the model knows faults."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +143,9 @@ class QualityModel:
         working = working_image(frame, scan, overlay)
         windows = windows_of(working)
         prepared = perf_counter()
-        names = SCORED if self.manifold is None else (*SCORED, DCT)
-        outputs = self.session.run(windows.pixels, windows.masks, names)
+        outputs = self.session.run(windows.pixels, windows.masks, self.outputs)
         inferred = perf_counter()
-        quality = self._judged(outputs, windows, working, (frame.shape[0], frame.shape[1]))
+        quality = self._judged(outputs, windows, working, scan)
         pooled = perf_counter()
         return FrameQuality(
             **quality,
@@ -149,28 +153,42 @@ class QualityModel:
             infer_seconds=inferred - prepared,
         )
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What a score asks of the graph."""
+        organs = () if self.manifold is None else (DCT,)
+        return (*SCORED, *organs, *(() if self.card.utility is None else OUTPUTS))
+
     def _judged(
-        self, outputs: Outputs, windows: WindowSet, working: WorkingImage, shape: tuple[int, int]
+        self, outputs: Outputs, windows: WindowSet, working: WorkingImage, scan: Mask
     ) -> "_Judged":
         card = self.card
         badness = outputs["badness"].astype(np.float64)
         mean = area_mean(badness, windows.areas)
         worst = worst_area_mean(badness, windows.areas, card.tail_share)
         score = (1.0 - card.tail_weight) * mean + card.tail_weight * worst
-        n_blocks = int(outputs["block_counts"].sum())
+        scores = {
+            f"{card.scale.name}_mean": mean,
+            f"{card.scale.name}_worst": worst,
+            "windows": float(len(badness)),
+        }
+        faults: Mapping[str, AttributeMeasure] = {}
+        uncertain = not windows.enough or int(outputs["block_counts"].sum()) < card.least_blocks
+        if card.utility is not None:
+            told = Told.by(outputs, card.utility)
+            both = joined(score, told, card, len(badness))
+            scores |= {f"{card.scale.name}_nrq": score, **told.scores}
+            faults = located(told, card.utility, (windows, working), scan)
+            score, uncertain = both.badness, uncertain or both.unsure
         heat = np.clip(outputs["block_badness"] / card.heat_full, 0.0, 1.0)
         return _Judged(
             quality=card.scale.to_quality(score, len(badness)),
             clean_share=card.scale.clean_share(score, len(badness)),
             organs=self._organs(outputs),
-            scores={
-                card.scale.name: score,
-                f"{card.scale.name}_mean": mean,
-                f"{card.scale.name}_worst": worst,
-                "windows": float(len(badness)),
-            },
-            heat=heat_map(heat.astype(np.float32), windows, working, shape),
-            uncertain=not windows.enough or n_blocks < card.least_blocks,
+            scores={card.scale.name: score, **scores},
+            heat=heat_map(heat.astype(np.float32), windows, working, scan.shape),
+            uncertain=uncertain,
+            faults=faults,
         )
 
     def _organs(self, outputs: Outputs) -> Mapping[str, float]:
@@ -209,3 +227,4 @@ class _Judged(TypedDict):
     scores: Mapping[str, float]
     heat: UnitImage
     uncertain: bool
+    faults: Mapping[str, AttributeMeasure]

@@ -105,13 +105,23 @@ class Session:
         windows: NDArray[np.float32],
         masks: NDArray[np.float32],
         names: Sequence[str] = (),
+        *,
+        nothing_else: bool = False,
     ) -> Outputs:
         """Run any number of windows (n, 1, 224, 224) in bounded batches.
+
+        Args:
+            windows: (n, 1, 224, 224) in [0, 1].
+            masks: the same shape, 1 in the scan.
+            names: of the outputs that are wanted; none: all.
+            nothing_else: compute no part of the graph that those do not need.
 
         Returns:
             Outputs by name: those that are named, or all.
         """
         names = names or [output.name for output in self.runtime.get_outputs()]
+        options = ort.RunOptions()
+        options.only_execute_path_to_fetches = nothing_else
         parts = [
             self.runtime.run(
                 names,
@@ -120,6 +130,7 @@ class Session:
                     "mask": masks[i : i + LARGEST_BATCH],
                     **self.tensors,
                 },
+                options,
             )
             for i in range(0, len(windows), LARGEST_BATCH)
         ]

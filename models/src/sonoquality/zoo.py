@@ -7,7 +7,9 @@ CARD_FILE = "model.toml"
 GOLDEN_FILE = "golden.json"
 PARENT_FILE = "manifold.npz"  #: the fitted numbers: of the graph, or given to it at every run
 SHIPPED = Path("nrq") / "1.1.0"
-"""The entry that the gate and the commands use by default."""
+"""NRQ alone: the entry that the commands use by default."""
+JOINED = Path("joined") / "1.0.0"
+"""NRQ and MedQM-I in one graph: the entry that the gate uses by default."""
 HUMBLE = Path("dct-manifold") / "1.0.0"
 """The baseline without weights; stays selectable."""
 ENCODER_KEY = "encoder_sha256"  #: of a graph's metadata: the fp32 weights that it was written from

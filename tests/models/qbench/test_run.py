@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sonoquality.arrays import Luma, Mask
-from sonoquality.errors import BenchError
+from sonoquality.errors import BenchError, MissingExtraError
 from sonoquality.mllm.floors import ConstantMultimodal, RandomMultimodal
 from sonoquality.qbench import entrants, kept, prompts, readers
 from sonoquality.qbench.answers import Answers
@@ -21,6 +22,7 @@ from sonoquality.qbench.entrants import Measured, Metric, Speaker
 from sonoquality.qbench.items import Bench, Item
 from sonoquality.qbench.run import mean_picture, run
 from tests.conftest import ROOT
+from tests.models.phantoms import SCANS, tissue
 from tests.models.qbench.phantom_sets import folders
 
 
@@ -203,6 +205,31 @@ def test_entrants_are_known_by_name_and_the_unknown_is_told_who_is() -> None:
     assert "chance" not in everyone
     with pytest.raises(BenchError, match="there are metrics, nrq"):
         entrants.named("nrk")
+
+
+def test_medqm_takes_part_where_torch_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for by name its extra is named; among the metrics it is left out."""
+    monkeypatch.setitem(sys.modules, entrants.MEDQM_ROOM, None)
+
+    assert "medqm" not in [each.name for each in entrants.all_named(["metrics"])]
+    with pytest.raises(MissingExtraError, match=r"sonogate\[train\]"):
+        entrants.named("medqm")
+
+
+@pytest.mark.train
+def test_medqm_s_utility_falls_with_blur() -> None:
+    """A number of 0 to 100 without bands, by the weights that the zoo names."""
+    pytest.importorskip("torch")
+    medqm = entrants.named("medqm")
+    assert isinstance(medqm, Metric)
+    clear = np.rint(tissue(SCANS["fan"], 1) * 255).astype(np.uint8)
+    mask = np.asarray(SCANS["fan"], np.bool_)
+    blurred = ndimage.gaussian_filter(clear, 6)
+    clear_says, blurred_says = (medqm.measure(each, mask) for each in (clear, blurred))
+
+    assert 0 <= blurred_says.value < clear_says.value <= 100
+    assert clear_says.band is None
+    assert {"model", "version", "sha256"} == set(medqm.about)
 
 
 def test_files_of_models_with_paths_for_names_stay_apart() -> None:

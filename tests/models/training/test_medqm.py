@@ -1,5 +1,6 @@
 """MedQM-I learns, resumes, and says in its graph what it says in torch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from sonoquality.training.medqm import entry, loop, losses, priors
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example, all_copies, levels_of
 from sonoquality.training.medqm.features import Features, Reader
+from sonoquality.training.medqm.smoothing import smoothed
 from sonoquality.zoo import ENCODER_KEY, SHIPPED, default_zoo
 from tests.conftest import ROOT
 
@@ -94,6 +96,41 @@ def test_an_interrupted_run_ends_as_another(learned: Path, tmp_path: Path) -> No
     again = loop.load(loop.train(CONFIG, examples(), SENTENCES, tmp_path / "b", quiet), SENTENCES)
     whole = loop.load(learned, SENTENCES).state_dict()
     assert all(torch.equal(whole[key], value) for key, value in again.state_dict().items())
+
+
+def test_half_precision_learns_the_same_and_keeps_whole_weights(
+    learned: Path, tmp_path: Path
+) -> None:
+    """Only the products are rounded: weights stay whole, and the judgement is nearly the same."""
+    halves = CONFIG.model_copy(update={"halves": True})
+    other = loop.load(loop.train(halves, examples(), SENTENCES, tmp_path, quiet), SENTENCES)
+    assert all(value.dtype != torch.bfloat16 for value in other.state_dict().values())
+    first, second = (
+        torch.sigmoid(loop.judged(network, examples()[0]).logit)
+        for network in (loop.load(learned, SENTENCES), other)
+    )
+    assert not torch.equal(first, second)
+    torch.testing.assert_close(first, second, atol=0.05, rtol=0)
+
+
+def test_labels_move_towards_those_of_their_likes() -> None:
+    """Half way to the mean of the same fault; a mixture, and what has no label, stay."""
+    first, second, third = examples(3)
+    mixed = [*COPIES[:-1], Copy(kind="mixture", faults={"SPK": 2, "MOT": 1})]
+    given = [
+        replace(first, labels=np.full(len(COPIES), 0.9)),
+        replace(second, labels=np.full(len(COPIES), 0.5)),
+        replace(third, copies=mixed, labels=np.full(len(COPIES), 0.1)),
+        replace(third, labels=None),
+    ]
+    moved = smoothed(given, 0.5)
+    assert moved[0].labels is not None
+    assert moved[2].labels is not None
+    np.testing.assert_allclose(moved[0].labels[1], (0.9 + 0.5) / 2)
+    np.testing.assert_allclose(moved[0].labels[-1], (0.9 + 0.7) / 2)
+    np.testing.assert_allclose(moved[2].labels[-1], 0.1)
+    assert moved[3].labels is None
+    assert smoothed(given, 0.0) == given
 
 
 def test_an_unfinished_run_is_not_loaded(tmp_path: Path) -> None:

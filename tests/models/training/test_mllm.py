@@ -101,6 +101,22 @@ def test_a_network_never_learns_from_what_it_is_to_judge(tmp_path: Path, data: P
     assert {1} == {fold_of(rows[key], 2) for key in learned["0"]}
 
 
+def test_a_network_says_that_it_was_trained_here_and_a_stranger_does_not(
+    tmp_path: Path, data: Path
+) -> None:
+    """What the benchmark's page and its ledger tell of it."""
+    from sonoquality.mllm.local import about
+
+    folder = train(tmp_path, data, "run", 1) / "model"
+    ours = about(folder)
+    (folder / "config.json").write_text('{"model_type": "qwen2_vl"}')
+
+    assert ours["says"].startswith("qwen2_vl, 0.")
+    assert "trained here on questions of organ" in ours["says"]
+    assert ("model", 64) == (ours["model"], len(ours["sha256"]))
+    assert {"says": "qwen2_vl"} == about(folder)
+
+
 def test_answers_follow_the_outline() -> None:
     """Where, how large and of what shape, of a drawn outline and of its mirror picture."""
     from sonoquality.training.mllm import questions

@@ -54,7 +54,11 @@ def test_applying_replaces_the_one_of_the_same_exams_and_revoking_ends_it(
 
 
 def stored(
-    quality: float, band: Band, *findings: Finding, calibrated: Calibrated | None = None
+    quality: float,
+    band: Band,
+    *findings: Finding,
+    calibrated: Calibrated | None = None,
+    **numbers: dict[str, float],
 ) -> StoredQuality:
     """A verdict as kept."""
     body = {key: value for key, value in MODEL.items() if key != "card_sha256"}
@@ -67,6 +71,7 @@ def stored(
                 "findings": [each.model_dump() for each in findings],
                 "model": body | {"provider": "cpu"},
                 "calibration": calibrated.model_dump() if calibrated else None,
+                **numbers,
             }
         ),
         exam_type="LIVER",
@@ -103,3 +108,41 @@ def test_a_preview_judges_stored_verdicts_again() -> None:
     assert Counter({Band.LOW: 3, Band.HIGH: 1, Band.MEDIUM: 1}) == found.after
     assert 1 == found.n_others
     assert "  low     20 % -> 60 %   (1 -> 3 images)" in found.in_words()
+
+
+def test_a_preview_of_a_head_weighs_the_stored_numbers() -> None:
+    """Raw scores and severities as kept; the rules above the model stay above."""
+    head = {
+        "names": ["mean_gradient", "noisy", "quality"],
+        "centre": [0.0, 0.0, 50.0],
+        "scale": [0.01, 1.0, 10.0],
+        "weight": [30.0, -100.0, 0.0],
+    }
+    made = calibration(head=head)
+    policy = replace(Policy.from_settings(75, 45, JudgeSettings()), calibrations={"head": made})
+    blurred = Finding(code="blurred", label="", severity=0.95)
+    kept = [
+        stored(20, Band.LOW, scores={"mean_gradient": 0.032}, severities={"noisy": 0.0}),
+        stored(95, Band.HIGH, scores={"mean_gradient": 0.03}, severities={"noisy": 0.2}),
+        stored(95, Band.LOW, blurred, scores={"mean_gradient": 0.032}, severities={"noisy": 0.0}),
+    ]
+
+    found = preview(kept, "head", made, policy)
+
+    assert Counter({Band.HIGH: 1, Band.LOW: 2}) == found.before
+    assert Counter({Band.HIGH: 1, Band.MEDIUM: 1, Band.LOW: 1}) == found.after
+
+
+def test_a_preview_names_the_numbers_that_stored_verdicts_lack() -> None:
+    """An earlier release's verdict is neither counted nor taken for average."""
+    head = {"names": ["mean_gradient"], "centre": [0.0], "scale": [1.0], "weight": [1.0]}
+    made = calibration(head=head)
+    policy = replace(Policy.from_settings(75, 45, JudgeSettings()), calibrations={"head": made})
+
+    found = preview([stored(95, Band.HIGH, scores={"nrq": 5.0})], "head", made, policy)
+    said = found.in_words()
+
+    assert "No stored verdict to compare with." == said[0]
+    assert said[1].startswith(
+        "  1 verdicts lack numbers that the calibration weighs (mean_gradient)"
+    )

@@ -160,3 +160,11 @@ def test_a_map_that_does_not_rise_is_no_map(knots: list[list[float]]) -> None:
     """A file changed by hand can't turn images round."""
     with pytest.raises(ValueError, match=r"knots|2 items"):
         Map.model_validate({"knots": knots})
+
+
+def test_a_verdict_keeps_every_severity_so_that_a_head_can_be_looked_ahead_by() -> None:
+    """Also of faults too slight for a finding."""
+    verdict = judged(80, faults={"noisy": 0.1, "blurred": 0.6})
+
+    assert {"noisy": 0.1, "blurred": 0.6} == verdict.severities
+    assert ["blurred"] == [each.code for each in verdict.findings]

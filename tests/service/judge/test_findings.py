@@ -14,12 +14,29 @@ from sonogate.judge.findings import (
     sentence_and_action,
 )
 from sonoquality import attributes
+from sonoquality.card import ModelCard
+from sonoquality.zoo import JOINED, default_zoo
 from tests.service.judge.make import SCAN, examination, frame, judge
 
 
-def test_every_measured_fault_is_a_finding() -> None:
-    """What the models measure and what the judge names is one list."""
-    assert attributes.CODES == CODES
+def test_every_fault_that_is_measured_or_told_is_a_finding() -> None:
+    """What is measured, what the model of the gate tells, and what the judge names is one list."""
+    utility = ModelCard.read(default_zoo() / JOINED).utility
+    assert utility is not None
+    told = {fault.code for fault in utility.faults}
+
+    assert attributes.CODES == CODES[: len(attributes.CODES)]
+    assert set(CODES) == told | set(attributes.CODES)
+
+
+@pytest.mark.parametrize("better", ["too_dark", "too_bright"])
+def test_of_two_words_on_gain_the_one_is_said_that_tells_which_way(better: str) -> None:
+    """That the gain does not fit helps nobody who is told to raise or lower it."""
+    both = {"gain": Attribute(severity=0.9), better: Attribute(severity=0.4)}
+    weak = {"gain": Attribute(severity=0.9), better: Attribute(severity=0.3)}
+
+    assert [better] == [each.code for each in find(both, finding_from=0.35)]
+    assert ["gain"] == [each.code for each in find(weak, finding_from=0.35)]
 
 
 def test_a_fault_is_named_from_its_threshold_and_the_worst_comes_first() -> None:

@@ -111,6 +111,45 @@ def test_a_plate_below_a_result_is_left_out(grey: int) -> None:
     assert hidden[:330].mean() < 0.001
 
 
+def beside(written: Grey, words: str, at: tuple[int, int], grey: int) -> Grey:
+    """Draw a small plate with one line of small text."""
+    image = Image.fromarray(written)
+    pen = ImageDraw.Draw(image)
+    pen.fontmode = "1"
+    column, row = at
+    pen.rectangle((column, row, column + 59, row + 15), fill=grey)
+    pen.text((column + 3, row + 2), words, fill=255, font=ImageFont.load_default(10))
+    return np.array(image)
+
+
+@pytest.mark.parametrize("at", [(150, 200), (330, 120)])
+def test_a_small_plate_is_left_out_though_tissue_beside_it_has_its_grey(
+    at: tuple[int, int],
+) -> None:
+    """Dark speckle and the outline of a box touch it; neither makes it another form."""
+    dark = (tissue() // 4 + 6).astype(np.uint8)
+    written = beside(dark, "1 D 9.1", at, 20)
+    written[at[1] + 3 : at[1] + 8, at[0] + 60 : at[0] + 90] = 20
+    hidden = read(written).hidden_mask
+    plate = hidden[at[1] : at[1] + 16, at[0] : at[0] + 60]
+
+    assert plate.mean() > 0.95
+    assert hidden.sum() - plate.sum() < 40
+
+
+def test_dark_fluid_below_letters_is_no_plate() -> None:
+    """It goes on beside every rectangle that is laid into it."""
+    written = tissue()
+    down, across = np.indices(SHAPE)
+    written[np.hypot((down - 240) / 26, (across - 330) / 90) < 1] = 12
+    image = Image.fromarray(written)
+    pen = ImageDraw.Draw(image)
+    pen.fontmode = "1"
+    pen.text((270, 231), "CYST 1 D 42 mm", fill=255, font=ImageFont.load_default(14))
+
+    assert not read(np.array(image)).hidden_mask.any()
+
+
 def test_letters_between_which_echoes_shine_hide_nothing() -> None:
     """Only ink is replaced: the box around a line of text is not left out."""
     written, _ = annotated(tissue())

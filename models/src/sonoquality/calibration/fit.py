@@ -11,8 +11,8 @@ import numpy as np
 
 from sonoquality.agreement import Interval, bootstrap, srcc
 from sonoquality.arrays import Floats
-from sonoquality.calibration.crossval import Comparison, Images, compare, out_of_fold
-from sonoquality.calibration.cuts import Cuts, Grades, fit_cuts
+from sonoquality.calibration.crossval import Comparison, Images, Predict, compare, out_of_fold
+from sonoquality.calibration.cuts import N_DRAWS, Cuts, Grades, fit_cuts
 from sonoquality.calibration.head import Head, fit_head
 
 INNERMOST = (1.0, 99.0)
@@ -58,13 +58,8 @@ def fit(
     shipped = qualities_of(images)
     forced = np.array([image.is_forced_low for image in images])
 
-    def predict(train: Images, test: Images) -> Grades:
-        own_head, own_cuts = _fit(images, train, with_head=with_head, seed=seed)
-        bands = own_cuts.bands(_values(images, test, own_head))
-        return np.asarray(np.where(forced[test], 0, bands), np.intp)
-
     before = np.asarray(np.where(forced, 0, bounds.bands(shipped)), np.intp)
-    after = out_of_fold(predict, patients, grades)
+    after = out_of_fold(predictor(images, with_head=with_head, seed=seed), patients, grades)
     return Fitted(
         knots=knots_of(cuts, bounds, None if head is None else _values(images, every, head)),
         head=head,
@@ -72,6 +67,27 @@ def fit(
         expected=compare(before, after, grades, patients),
         order=bootstrap(lambda some: srcc(shipped[some], grades[some]), patients),
     )
+
+
+def predictor(
+    images: Sequence[GradedImage], *, with_head: bool, seed: int = 0, n_draws: int = N_DRAWS
+) -> Predict:
+    """Return what fits on some images and grades others.
+
+    Args:
+        images: all of them.
+        with_head: whether to weigh raw scores and severities, too.
+        seed: of the draws.
+        n_draws: of patients, for the bounds; 0: they are placed once.
+    """
+    forced = np.array([image.is_forced_low for image in images])
+
+    def predict(train: Images, test: Images) -> Grades:
+        head, cuts = _fit(images, train, with_head=with_head, seed=seed, n_draws=n_draws)
+        bands = cuts.bands(_values(images, test, head))
+        return np.asarray(np.where(forced[test], 0, bands), np.intp)
+
+    return predict
 
 
 def grades_of(images: Sequence[GradedImage]) -> Grades:
@@ -85,13 +101,18 @@ def qualities_of(images: Sequence[GradedImage]) -> Floats:
 
 
 def _fit(
-    images: Sequence[GradedImage], some: Images, *, with_head: bool, seed: int
+    images: Sequence[GradedImage],
+    some: Images,
+    *,
+    with_head: bool,
+    seed: int,
+    n_draws: int = N_DRAWS,
 ) -> tuple[Head | None, Cuts]:
     grades = grades_of(images)[some]
     rows = [_row(images[i]) for i in some]
     head = fit_head(rows, grades) if with_head else None
     values = _values(images, some, head)
-    cuts = fit_cuts(values, grades, [images[i].patient for i in some], seed)
+    cuts = fit_cuts(values, grades, [images[i].patient for i in some], seed, n_draws)
     return head, cuts if head else _within(cuts)
 
 

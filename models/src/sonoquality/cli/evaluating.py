@@ -10,8 +10,16 @@ from rich.progress import Progress, track
 from sonoquality.cli.encoders import load_encode, load_weights, room
 from sonoquality.cli.options import Bars, Data, Entry, Out, Weights
 from sonoquality.exported import read_record
-from sonoquality.results import encoder_speed, nrq_ablations, pages, paper_parity, ulpips_choice
+from sonoquality.results import (
+    calibration_choice,
+    encoder_speed,
+    nrq_ablations,
+    pages,
+    paper_parity,
+    ulpips_choice,
+)
 from sonoquality.results import restoration as restorations
+from sonoquality.results.calibration_rows import read_lines
 from sonoquality.zoo import HUMBLE, SHIPPED, default_zoo
 
 app = typer.Typer(no_args_is_help=True, help="Measure models; each writes a page of docs/results.")
@@ -151,6 +159,15 @@ def ablations(
         table = out / pages.CSV_FOLDER / nrq_ablations.CSV
         recipe, bars = configs.read_config(config), Bars(progress)
         trained.measure(recipe, runs, data, table, bars, shipped=encoder)
+    pages.write_pages(out)
+
+
+@app.command("calibration-choice")
+def calibration_choice_(out: Results) -> None:
+    """Choose in nested folds which numbers by hand heads may weigh; writes a CSV and the pages."""
+    folder = out / pages.CSV_FOLDER
+    with Progress() as progress:
+        calibration_choice.measure(folder, read_lines(folder), Bars(progress))
     pages.write_pages(out)
 
 

@@ -20,6 +20,9 @@ app = typer.Typer(no_args_is_help=True, help="MedQM: labels from what faults cos
 Run = Annotated[Path, typer.Option(help="Folder of the run; what is there already stays.")]
 Config = Annotated[Path, typer.Option(help="TOML file; see models/recipes.")]
 Table = Annotated[Path, typer.Option(help="Embedded sentences, of `sonoquality medqm priors`.")]
+Weights = Annotated[
+    Path | None, typer.Option(help="Entry of `sonoquality medqm export`; that of the zoo.")
+]
 Most = Annotated[int, typer.Option(min=8, help="Training images of a source.")]
 
 
@@ -80,12 +83,10 @@ def train(
     with Progress() as progress:
         study = _medqm(config, table, _study(data, run, most), entry, Bars(progress))
         study.extract()
-        print(study.learn("whole"))
+        print(study.learn_whole())
         if variants:
-            for name, changes in room("sonoquality.training.medqm.study").ABLATIONS.items():
-                print(study.learn(name, changes))
-            for kind in study.kinds:
-                print(study.learn(f"without {kind}", {"without": (kind,)}))
+            for folder in study.learn_variants():
+                print(folder)
 
 
 @app.command()
@@ -122,12 +123,50 @@ def export(
 
 
 @app.command()
+def join(
+    config: Config,
+    data: Data,
+    run: Run,
+    out: Annotated[Path, typer.Option(help="The zoo to write to.")],
+    *,
+    weights: Weights = None,
+    entry: Entry = None,
+    per_source: Annotated[int, typer.Option(min=1, help="Images of a source to measure on.")] = 20,
+    most: Most = 120,
+) -> None:
+    """Join NRQ and the network in one graph; measures how to read it on images new to it."""
+    joint = room("sonoquality.training.medqm.joint")
+    with Progress() as progress:
+        print(
+            joint.join(
+                joint.Parts(nrq=entry or default_zoo() / SHIPPED, medqm=_weights(weights)),
+                joint.read_recipe(config),
+                _study(data, run, most),
+                out,
+                per_source=per_source,
+                tell=Bars(progress),
+            )
+        )
+
+
+@app.command("try-joined")
+def try_joined(
+    entry: Annotated[Path, typer.Option(help="Joined entry of the zoo.")],
+    run: Run,
+    out: Annotated[Path, typer.Option(help="Folder of the results, with its folder csv.")],
+) -> None:
+    """Judge the copies of `medqm measure` by a joined entry; writes its CSV and pages."""
+    trial = room("sonoquality.training.medqm.joint_trial")
+    with Progress() as progress:
+        trial.run(entry, run / "pictures", out / pages.CSV_FOLDER, Bars(progress))
+    pages.write_pages(out)
+
+
+@app.command()
 def judge(
     images: Annotated[list[Path], typer.Argument(help=f"{KINDS}.")],
     *,
-    weights: Annotated[
-        Path | None, typer.Option(help="Entry of `sonoquality medqm export`; that of the zoo.")
-    ] = None,
+    weights: Weights = None,
     table: Annotated[
         Path, typer.Option(help="Embedded sentences, of `sonoquality medqm priors`.")
     ] = Path("models/recipes/priors.npz"),
@@ -135,9 +174,8 @@ def judge(
 ) -> None:
     """Say how well pictures will serve, and which faults they have; one JSON line each."""
     entries, priors = (room(f"sonoquality.training.medqm.{name}") for name in ("entry", "priors"))
-    folder = weights or default_zoo() / entries.NAME / entries.VERSION
     sentences = room("torch").from_numpy(priors.read(table))
-    judging = entries.Judge(folder, entry or default_zoo() / SHIPPED, sentences)
+    judging = entries.Judge(_weights(weights), entry or default_zoo() / SHIPPED, sentences)
     for path in images:
         luma = read_luma(path)
         said = judging.judge(luma, scan_mask(luma))
@@ -151,6 +189,11 @@ def priors(out: Annotated[Path, typer.Option(help="File to write (.npz).")]) -> 
     """Embed the sentences of the textual priors."""
     room("sonoquality.training.medqm.priors").write(out)
     print(out)
+
+
+def _weights(given: Path | None) -> Path:
+    entries = room("sonoquality.training.medqm.entry")
+    return given or default_zoo() / entries.NAME / entries.VERSION
 
 
 def _study(data: Path, run: Path, most: int = 120) -> Any:

@@ -16,7 +16,7 @@ from sonoquality.preprocess import scan_mask
 from sonoquality.training.data import read_index
 from sonoquality.training.experts import read_recipe
 from sonoquality.training.rankings import Rankings
-from sonoquality.trials import boxes, judges, known_organ, maps, pictures, table
+from sonoquality.trials import boxes, judges, known_organ, laps, maps, pictures, table
 from sonoquality.zoo import SHIPPED, default_zoo
 
 app = typer.Typer(no_args_is_help=True, help="Let judges score spoiled pictures; keeps a table.")
@@ -85,13 +85,30 @@ def boxes_(
     data: Data,
     out: Table,
     entry: Annotated[Path, typer.Option(help="Folder of the zoo.")],
+    *,
     per_source: PerSource = 14,
+    of_faults: Annotated[
+        bool, typer.Option("--of-faults", help="Ask where a joined entry places the fault itself.")
+    ] = False,
 ) -> None:
     """Ask for the worst box of images spoiled in one place."""
     rows = [row for row in read_index(data) if row.split == "val"]
     with Progress() as progress:
         model = QualityModel.load(entry, ("cpu",))
-        boxes.run(out, pictures.spread(rows, per_source), model, Bars(progress))
+        chosen = pictures.spread(rows, per_source)
+        boxes.run(out, chosen, model, Bars(progress), of_faults=of_faults)
+
+
+@app.command("laps")
+def laps_(
+    out: Annotated[Path, typer.Option(help="CSV to write.")],
+    *,
+    entry: Annotated[Path, typer.Option(help="Folder of the zoo.")],
+    rounds: Annotated[int, typer.Option(min=3, help="How often.")] = 40,
+) -> None:
+    """Time the verdict on a still of 448 by 336 pixels beside the encoder alone, in turns."""
+    with Progress() as progress:
+        laps.run(out, QualityModel.load(entry, ("cpu",)), rounds, Bars(progress))
 
 
 @app.command("maps")

@@ -13,8 +13,8 @@ from onnx import TensorProto, helper
 
 from sonoquality.export.cells import CELL_COUNTS, CELLS, SIDE
 from sonoquality.export.graph import Graph
+from sonoquality.utility import DOUBT, MAPS, SEVERITIES, UTILITY
 
-UTILITY, DOUBT, SEVERITIES, MAPS = "utility", "utility_logvar", "severities", "attribute_maps"
 TEXTURES = "dct"
 TOP = 2
 HIDDEN = -1e4  #: added to what must not be looked at

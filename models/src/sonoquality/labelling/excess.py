@@ -112,15 +112,25 @@ def labels(
     Returns:
         None if fewer than three kinds are left.
     """
+    left_out = tuple(without)
+    by_kind = kinds_of(each, scales, left_out)
+    if len(by_kind) < LEAST_KINDS - len(left_out):
+        return None
+    of_kinds = np.stack(list(by_kind.values()))
+    return np.asarray(of_kinds.mean(axis=0)), np.asarray(of_kinds.std(axis=0))
+
+
+def kinds_of(
+    each: Diagnosed, scales: Mapping[str, Scale], without: Iterable[str] = ()
+) -> dict[str, Floats]:
+    """Return Q (n,) of a case's copies by kind of diagnostician, for arguments as of `labels`."""
+    left_out = tuple(without)
     by_kind: dict[str, list[Floats]] = {}
     for name, losses in each.losses.items():
         scale = scales.get(name)
-        if scale is not None and scale.kind not in tuple(without):
+        if scale is not None and scale.kind not in left_out:
             by_kind.setdefault(scale.kind, []).append(scale.quality(losses))
-    if len(by_kind) < LEAST_KINDS - len(tuple(without)):
-        return None
-    of_kinds = np.stack([np.mean(found, axis=0) for found in by_kind.values()])
-    return np.asarray(of_kinds.mean(axis=0)), np.asarray(of_kinds.std(axis=0))
+    return {kind: np.asarray(np.mean(found, axis=0)) for kind, found in by_kind.items()}
 
 
 def _of(each: Diagnosed, kinds: Sequence[str]) -> list[int]:

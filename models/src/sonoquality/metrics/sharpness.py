@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from sonoquality.arrays import Mask, UnitImage
+from sonoquality.metrics.steepness import gradient_magnitude
 
 SIGMA_PX = 2.0
 RIM_PX = 5
@@ -15,7 +16,7 @@ RIM_PX = 5
 
 def mean_gradient(image: UnitImage, mask: Mask) -> float:
     """Mean gradient magnitude of (h, w) after a Gaussian of 2 px."""
-    steep = ndimage.gaussian_gradient_magnitude(image, SIGMA_PX)
+    steep = gradient_magnitude(image, SIGMA_PX)
     return float(steep[_inner(mask)].mean())
 
 

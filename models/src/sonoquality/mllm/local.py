@@ -5,6 +5,8 @@ transformers makes no processor of the Qwen-VL families, since these read videos
 text are then put together here.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +27,8 @@ from sonoquality.arrays import Luma
 from sonoquality.mllm.port import MultimodalError, turns
 
 CONFIG = "config.json"
+SAYS = "trained_here"  #: key of a configuration that this project wrote: on what, in a sentence
+WEIGHTS = "*.safetensors"
 #: What transformers raises of folders that are not whole, not its own, or lack a package.
 LOADING = (OSError, ValueError, ImportError, KeyError, AttributeError, RuntimeError)
 IMAGE = "<|image_pad|>"  #: a picture in the text of the Qwen-VL families
@@ -98,6 +102,23 @@ class LocalMultimodal:
         }
         logits = self._model(**given, use_cache=False).logits[0, -len(words) - 1 :]
         return torch.log_softmax(logits.float(), dim=-1)
+
+
+def about(folder: Path) -> dict[str, str]:
+    """Say what a folder holds; a model that was trained here with the hash of its weights, too."""
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    kind = str(config.get("model_type", "of no known kind"))
+    if SAYS not in config:
+        return {"says": kind}
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob(WEIGHTS)):
+        digest.update(path.read_bytes())
+    return {
+        "says": f"{kind}, {config[SAYS]}",
+        "model": folder.resolve().name,
+        "version": "0",
+        "sha256": digest.hexdigest(),
+    }
 
 
 def _fills(words: Sequence[int]) -> Mapping[str, Tensor]:

@@ -25,6 +25,7 @@ FLOORS: Mapping[str, type[RandomMultimodal] | type[ConstantMultimodal]] = {
     "constant": ConstantMultimodal,
 }
 LOCAL_ROOM = "sonoquality.mllm.local"
+MEDQM, MEDQM_ROOM = "medqm", "sonoquality.training.medqm.entrant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,14 @@ def named(name: str) -> Entrant:
         return _entry(name, default_zoo() / SHIPPED_ENTRIES[name])
     if name in BASELINES:
         return _baseline(name)
+    if name == MEDQM:
+        return _medqm()
     if name in FLOORS:
         floor = FLOORS[name]()
         return Speaker(name=name, model=floor, reads=False, about={"says": floor.says})
     if (Path(name) / CARD_FILE).is_file():
         return _entry("", Path(name))
-    known = [METRICS, *SHIPPED_ENTRIES, *BASELINES, *FLOORS]
+    known = [METRICS, *SHIPPED_ENTRIES, MEDQM, *BASELINES, *FLOORS]
     raise BenchError(f"No entrant {name!r}; there are {', '.join(known)}, and folders of the zoo.")
 
 
@@ -83,7 +86,7 @@ def all_named(names: Sequence[str]) -> list[Entrant]:
     """Return entrants, `metrics` written out; of those, what is not installed is left out."""
     found: dict[str, Entrant] = {}
     for name in names:
-        for each in (*SHIPPED_ENTRIES, *BASELINES) if name == METRICS else (name,):
+        for each in (*SHIPPED_ENTRIES, MEDQM, *BASELINES) if name == METRICS else (name,):
             try:
                 entrant = named(each)
             except MissingExtraError:
@@ -108,7 +111,7 @@ def local(folder: Path) -> Speaker:
             "pip install 'sonogate[train]'."
         ) from error
     model: Multimodal = room.LocalMultimodal(folder)
-    return Speaker(name=model.name, model=model)
+    return Speaker(name=model.name, model=model, about=room.about(folder))
 
 
 def file_name(entrant: str) -> str:
@@ -134,6 +137,21 @@ def _entry(name: str, folder: Path) -> Metric:
 
     about = {"model": card.name, "version": card.version, "sha256": card.sha256}
     return Metric(name=name or f"{card.name}/{card.version}", measure=measure, about=about)
+
+
+def _medqm() -> Metric:
+    try:
+        utility, about = import_module(MEDQM_ROOM).shipped()
+    except (ImportError, FileNotFoundError) as error:
+        raise MissingExtraError(
+            f"{MEDQM} needs the [train] extra and a source tree ({error}): "
+            "pip install 'sonogate[train]' there."
+        ) from error
+
+    def measure(luma: Luma, mask: Mask) -> Measured:
+        return Measured(value=utility(luma, mask))
+
+    return Metric(name=MEDQM, measure=measure, about=about)
 
 
 def _baseline(name: str) -> Metric:

@@ -124,7 +124,7 @@ def _entrant(bench: Bench, record: Mapping[str, Any]) -> page.EntrantOf:
         entrant=record["name"],
         kind=record["kind"],
         way=record.get("way", ""),
-        about=version or record.get("says", ""),
+        about=record.get("says") or version,
     )
 
 

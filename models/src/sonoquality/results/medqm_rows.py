@@ -8,6 +8,7 @@ AGREEMENT = "medqm-agreement.csv"
 HARM = "medqm-harm.csv"
 COPIES = "medqm-copies.csv"
 VARIANTS = "medqm-variants.csv"
+CEILING = "medqm-ceiling.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +85,17 @@ class VariantRow:
     ahead: float  #: by how much the variant is ahead of that
     ahead_low: float
     ahead_high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CeilingRow:
+    """How well something that is no network tells labels of validation images."""
+
+    what: str  #: halves: some kinds of diagnosticians the others; fault: one who is told the fault
+    organ: str  #: empty: all
+    first: str  #: kinds that tell
+    second: str  #: kinds whose label is told
+    n_images: int
+    n_copies: int
+    srcc: float
+    medqm: float  #: of MedQM-I with the same labels of the same copies

@@ -32,7 +32,7 @@ intervals: 95 %, bootstrap over groups. One run each: another seed may shift any
 views that masked modelling hides count as windows, so that run takes fewer steps. Runs of 14,400
 windows, made before, were all near chance (.56 to .64 at level 3). Runs without severity, change or
 texture were made at that length only. In 5 of the images a viewer's grey frame still counts as
-scan.
+scan: the short runs' weights are not kept, so they cannot be judged again without it.
 
 {_losses(table)}
 

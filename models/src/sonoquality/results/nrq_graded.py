@@ -32,11 +32,11 @@ def graded_section(folder: Path) -> str:
     ranks = {MODEL: np.array([float(line[RANK]) for line in lines])}
     for name in NO_REFERENCE:
         ranks[name] = np.array([float(others[line["image"]][name]) for line in lines])
-    rows = [[name, *_agreement(own, grades, groups)] for name, own in ranks.items()]
-    gap = interval(partial(_gap, ranks[MODEL], ranks[BEST_KNOWN], grades), groups)
+    rows = [[name, *agreements(own, grades, groups)] for name, own in ranks.items()]
+    gap = interval(partial(pairs_ahead, ranks[MODEL], ranks[BEST_KNOWN], grades), groups)
     former = {line["image"]: float(line[RANK]) for line in read(folder / FORMER_CSV)}
     earlier = np.array([former[line["image"]] for line in lines])
-    lost = interval(partial(_gap, ranks[MODEL], earlier, grades), groups)
+    lost = interval(partial(pairs_ahead, ranks[MODEL], earlier, grades), groups)
     counts = ", ".join(f"{int((grades == g).sum())} {name}" for name, g in GRADES.items())
     ledger = (folder.parent / LEDGER).read_text(encoding="utf-8").splitlines()
     header = ["", "SRCC", "AUROC poor against good", "poor against the rest", "2AFC"]
@@ -50,7 +50,7 @@ Intervals by patient.
 
 {_verdict(gap)} Less `{FORMER}`, on the same pairs:
 {lost}. Bands set without these images (high from {HIGH_FROM:g}, medium from
-{MEDIUM_FROM:g}): {_banded(lines, grades, groups)}.
+{MEDIUM_FROM:g}): {banded(lines, grades, groups)}.
 
 ### Why hearts are missed
 
@@ -72,7 +72,8 @@ def _medians(lines: list[dict[str, str]]) -> str:
     return ", ".join(f"{name} {value:.0f}" for name, value in found.items())
 
 
-def _agreement(ranks: Floats, grades: Floats, groups: list[str]) -> list[Interval]:
+def agreements(ranks: Floats, grades: Floats, groups: list[str]) -> list[Interval]:
+    """Return SRCC, AUROC of poor against good and against the rest, and 2AFC."""
     numbers: list[Callable[[Floats, Floats], float]] = [srcc, _poor_good, _poor_rest, two_afc]
 
     def on(number: Callable[[Floats, Floats], float], some: Images) -> float:
@@ -89,7 +90,8 @@ def _poor_rest(ranks: Floats, grades: Floats) -> float:
     return auroc(ranks[grades == 0], ranks[grades > 0])
 
 
-def _gap(ours: Floats, theirs: Floats, grades: Floats, some: Images) -> float:
+def pairs_ahead(ours: Floats, theirs: Floats, grades: Floats, some: Images) -> float:
+    """Return by how much more pairs of unlike grades one order tells right than another."""
     return two_afc(ours[some], grades[some]) - two_afc(theirs[some], grades[some])
 
 
@@ -101,7 +103,8 @@ def _verdict(gap: Interval) -> str:
     return f"{won} ({MODEL} less {BEST_KNOWN}: {gap})."
 
 
-def _banded(lines: list[dict[str, str]], grades: Floats, groups: list[str]) -> str:
+def banded(lines: list[dict[str, str]], grades: Floats, groups: list[str]) -> str:
+    """Say how well bands that were set without these images agree with grades."""
     qualities = np.array([float(line[QUALITY]) for line in lines])
     bands = (qualities >= MEDIUM_FROM).astype(np.float64) + (qualities >= HIGH_FROM)
 

@@ -188,8 +188,7 @@ def external_section(folder: Path) -> str:
     parts = [_external(folder, name) for name in EXTERNAL]
     return f"""## Faults that other packages make
 
-Made by `models/external/make_set.py`, before the scan mask left one viewer's grey frame out: in 3
-of the 40 images it counts as scan.
+Made by `models/external/make_set.py`.
 
 {parts[0]}
 
@@ -197,9 +196,9 @@ of the 40 images it counts as scan.
 
 ### Why other packages' faults are missed
 
-`shadow` of `usaugment` is a soft dark spot: at its strongest it moves the grey of the scan by 8
+`shadow` of `usaugment` is a soft dark spot: at its strongest it moves the grey of the scan by 9
 levels in the median of the 40 images, and on those that we looked at sound tissue is a little
-darker somewhere. The best of all judges there, `tenengrad-1`, has an AUROC of .62 at level 5.
+darker somewhere. The best of all judges there, `tenengrad-1`, has an AUROC of .61 at level 5.
 `attenuation`, `brightness_*` and `contrast_down` are smooth changes of gain, which clean images of
 other devices differ by too; gradients, which fall with any darkening, tell `attenuation` nearly
 always. Of `pixelate` and `speckle_noise` all levels are told from clean, and hardly from one

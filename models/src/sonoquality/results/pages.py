@@ -15,8 +15,12 @@ from sonoquality.results import (
     calibration,
     dice_link,
     encoder_speed,
+    joined,
+    joined_faults,
+    joined_worth,
     matched_pairs,
     medqm,
+    medqm_ceiling,
     nrq_ablations,
     nrq_alarms,
     nrq_choice,
@@ -89,7 +93,25 @@ Every number below is read from a CSV in `csv/`, by
             medqm.label_section,
             medqm.harm_section,
             medqm.network_section,
+            medqm_ceiling.section,
             medqm.variant_section,
+        ),
+    ),
+    "joined.md": Page(
+        head="""# The joined verdict: NRQ and MedQM-I as one
+
+Every number below is read from a CSV in `csv/`, by
+
+    sonoquality evaluate pages --out docs/results
+
+`make joined` writes the entry and the CSVs.""",
+        sections=(
+            joined.rule_section,
+            joined.band_section,
+            joined_faults.finding_section,
+            joined_faults.place_section,
+            joined_worth.graded_section,
+            joined_worth.speed_section,
         ),
     ),
     "calibration.md": Page(
@@ -100,6 +122,9 @@ graded poor, medium and good. Every number below is read from CSVs in `csv/`, by
 
     sonoquality try graded --faults --data DATA --by models/zoo/nrq/1.1.0 \\
         --out docs/results/csv/calibration-graded.csv
+    sonoquality try graded --faults --data DATA --by models/zoo/joined/1.0.0 \\
+        --out docs/results/csv/calibration-graded-joined.csv
+    sonoquality evaluate calibration-choice --out docs/results
     sonoquality evaluate pages --out docs/results""",
         sections=(calibration.section,),
     ),

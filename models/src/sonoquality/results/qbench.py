@@ -18,6 +18,7 @@ from sonoquality.results.qbench_rows import (
 )
 from sonoquality.results.tables import markdown
 
+STAND_IN = "tiny-qwen2-vl"  #: the folder that its weights were asked from
 CONFUSIONS_PNG, SCATTER_PNG, GAPS_PNG = (
     "qbench-confusion.png",
     "qbench-scatter.png",
@@ -75,11 +76,11 @@ def _taught(sets: Sequence[Mapping[str, str]]) -> str:
         return ""
     return f"""
 
-{", ".join(made)}: NRQ learned from such faults, on other pictures, and its weights were chosen on
-validation images of this project's collection ([NRQ's page](nrq.md)): on those its row is no
-independent evidence. Scores there follow from weights that nobody measured (how much each fault can
-cost), so rank agreement over unlike faults counts less than pairs of one fault's levels, whose
-order is certain."""
+{", ".join(made)}: NRQ and [MedQM-I](medqm.md) learned from such faults, on other pictures, and
+were chosen on validation images of this project's collection ([NRQ's page](nrq.md)): on those their
+rows are no independent evidence. Scores there follow from weights that nobody measured (how much
+each fault can cost), so rank agreement over unlike faults counts less than pairs of one fault's
+levels, whose order is certain."""
 
 
 def leaderboard_section(folder: Path) -> str:
@@ -265,6 +266,19 @@ def entrants_section(folder: Path) -> str:
     lines = [[told.entrant, told.kind, told.about, told.way] for told in found.values()]
     return f"""## Entrants
 
-{markdown(["entrant", "kind", "what it is", "log-probabilities by"], lines)}
+{markdown(["entrant", "kind", "what it is", "log-probabilities by"], lines)}{_of_stand_in(found)}
 
 Another entrant, or another data set, is one command: [how to](../how-to/run-the-benchmark.md)."""
+
+
+def _of_stand_in(found: Mapping[str, EntrantOf]) -> str:
+    if STAND_IN not in found:
+        return ""
+    return f"""
+
+`{STAND_IN}` is **no model of the field but a stand-in for one**: so small a network that it trains
+here in two minutes ([how](../how-to/ask-language-models.md)). It has the form of a Qwen2-VL, has
+learned from questions and answers on anatomy, and knows 459 tokens; no grade is among them, so that
+it spells *high* and *great* in pieces it never learned to put together. Its rows show that the
+benchmark reads such a model through its log-probabilities, and nothing of what real ones can do:
+none was within reach of this project. It was asked at the first level of prompts only."""

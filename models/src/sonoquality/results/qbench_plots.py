@@ -25,12 +25,21 @@ from sonoquality.results.qbench_rows import (
 COLUMNS = 4
 PANEL = (250, 190)  #: width and height of one panel, with its margins
 LEFT, TOP, INNER = 46, 34, (180, 124)
-CELL = 38  #: px of a cell of a confusion matrix
+CELL = (46, 38)  #: width and height of a cell of a confusion matrix; a word fits below
 GRADES = ("low", "medium", "high")
 N_BEST = 4  #: of each data set, beside those always drawn
-ALWAYS = ("nrq",)
+ALWAYS = ("nrq", "medqm")
 NEVER = ("constant",)
-COLOURS = ("#1f5fbf", "#c0392b", "#2e8b57", "#8e44ad", "#d68910", "#555555")
+COLOURS = (
+    "#1f5fbf",
+    "#c0392b",
+    "#2e8b57",
+    "#8e44ad",
+    "#d68910",
+    "#555555",
+    "#00a5b5",
+    "#e56aa0",
+)
 GREY, LIGHT = "#777777", "#bbbbbb"
 JITTER = 0.16  #: grades, to either side
 
@@ -60,17 +69,22 @@ def confusions(folder: Path) -> Image.Image:
 
 def _matrix(pen: Pen, corner: tuple[int, int], cells: Sequence[Seen]) -> None:
     counts = {(cell.truth, cell.said): cell.n for cell in cells}
+    width, height = CELL
+    below = corner[1] + len(GRADES) * height
     for line, truth in enumerate(reversed(GRADES)):
         total = max(1, sum(n for (own, _), n in counts.items() if own == truth))
-        pen.text((corner[0] - 42, corner[1] + line * CELL + 12), truth, fill="black")
+        top = corner[1] + line * height
+        pen.text((corner[0] - 4, top + height // 2), truth, fill="black", anchor="rm")
         for column, said in enumerate((*reversed(GRADES), "invalid")):
             n = counts.get((truth, said), 0)
-            left, top = corner[0] + column * (CELL + 4), corner[1] + line * CELL
+            left = corner[0] + column * width
             dark = round(255 * (1 - n / total))
-            pen.rectangle((left, top, left + CELL + 2, top + CELL - 2), fill=(dark, dark, 255))
-            pen.text((left + 8, top + 12), str(n), fill="white" if n > total / 2 else "black")
+            pen.rectangle((left, top, left + width - 2, top + height - 2), fill=(dark, dark, 255))
+            middle = left + width // 2 - 1
+            ink = "white" if n > total / 2 else "black"
+            pen.text((middle, top + height // 2), str(n), fill=ink, anchor="mm")
             if line == 0:
-                pen.text((left + 1, corner[1] + 3 * CELL), said[:4], fill=GREY)
+                pen.text((middle, below), said, fill=GREY, anchor="ma")
 
 
 def scatter(folder: Path) -> Image.Image:
@@ -161,7 +175,7 @@ def _lines(
 
 
 def _chosen(table: Table) -> list[Player]:
-    """Return the best measures of a set, NRQ and language models, each at its first level."""
+    """Return a set's best measures, ours and language models, each at its first level."""
     first: dict[str, Player] = {}
     for player in table.players():
         if player[0] not in first or player[1] < first[player[0]][1]:
@@ -188,7 +202,7 @@ def _corner(place: int, height: int = PANEL[1]) -> tuple[int, int]:
 
 def _title(pen: Pen, place: int, title: str, below: str, height: int = PANEL[1]) -> None:
     left, top = _corner(place, height)
-    pen.text((left, top - 28), title[:34], fill="black")
+    pen.text((left, top - 28), title[:38], fill="black")
     pen.text((left, top - 15), below, fill=GREY)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from sonoquality.arrays import Luma, Mask
-from sonoquality.attributes import measure
+from sonoquality.attributes import measure, worse_of
 from sonoquality.metrics.baselines.registry import NO_REFERENCE, no_reference
+from sonoquality.metrics.by_hand import by_hand
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import working_image
 
@@ -49,13 +50,14 @@ def entry(folder: Path) -> Judge:
 
 
 def with_faults(folder: Path) -> Judge:
-    """Return the judge that tells all that the gate hears: every raw score and every severity."""
+    """Return the judge that tells all that the gate hears: raw scores, severities, by hand."""
     model = QualityModel.load(folder, ("cpu",))
 
     def judge(luma: Luma, mask: Mask) -> Mapping[str, float]:
         found = model.score(luma[None], mask)[0]
-        faults = measure(luma, mask, np.zeros_like(mask), found.heat)
+        measured = measure(luma, mask, np.zeros_like(mask), found.heat)
+        faults = worse_of(measured, found.faults)
         severities = {code: fault.severity for code, fault in faults.items()}
-        return {QUALITY: found.quality, **found.scores, **severities}
+        return {QUALITY: found.quality, **found.scores, **by_hand(luma, mask), **severities}
 
     return judge

@@ -113,13 +113,14 @@ class Spoiled:
         """Return the image as it is, then every fault at every level."""
         luma, mask = self.row.read()
         unit = luma.astype(np.float32) / np.float32(255)
-        yield self._picture(CLEAN, 0, luma, mask)
+        yield self.picture(CLEAN, 0, luma, mask)
         for operator in degrade.OPERATORS:
             for level in degrade.LEVELS:
                 spoiled = degrade.apply(operator, unit, mask, level, self.row.seed)
-                yield self._picture(operator, level, to_luma(spoiled), mask)
+                yield self.picture(operator, level, to_luma(spoiled), mask)
 
-    def _picture(self, operator: str, level: int, luma: Luma, mask: Mask) -> Picture:
+    def picture(self, operator: str, level: int, luma: Luma, mask: Mask) -> Picture:
+        """Return one of them, with what is known of the image."""
         return Picture(
             image=self.image,
             source=self.row.source,
@@ -129,6 +130,36 @@ class Spoiled:
             luma=luma,
             mask=mask,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnceSpoiled:
+    """One clean image and a copy of it under each of some operators, each at one level."""
+
+    row: Row
+    operators: tuple[str, ...]
+    turn: int  #: of the image: the levels go round, so that all are used alike
+
+    @property
+    def image(self) -> str:
+        """Name the image."""
+        return name_of(self.row)
+
+    @property
+    def n_pictures(self) -> int:
+        """How many there are."""
+        return 1 + len(self.operators)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Return the image as it is, then its copies."""
+        whole = Spoiled(row=self.row)
+        luma, mask = self.row.read()
+        unit = luma.astype(np.float32) / np.float32(255)
+        yield whole.picture(CLEAN, 0, luma, mask)
+        for place, operator in enumerate(self.operators):
+            level = degrade.LEVELS[(self.turn + place) % len(degrade.LEVELS)]
+            spoiled = degrade.apply(operator, unit, mask, level, self.row.seed)
+            yield whole.picture(operator, level, to_luma(spoiled), mask)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +248,7 @@ class Varied:
             )
 
 
-Shown = Spoiled | AsItIs | FromFiles | Varied
+Shown = Spoiled | OnceSpoiled | AsItIs | FromFiles | Varied
 
 
 def name_of(row: Row) -> str:

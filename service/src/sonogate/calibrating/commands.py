@@ -135,6 +135,7 @@ def apply_file(file: FileArgument, by: ByOption = None, config: ConfigOption = N
 
     settings = load(config)
     content, calibration = _read(file, settings)
+    _check_given(calibration, settings)
     _say(_preview(settings, content, calibration))
     replaced = book.write(settings, book.apply(content, calibration, _who(by)))
     name = id_of(content)
@@ -214,12 +215,21 @@ def _read(file: Path, settings: Settings) -> tuple[str, Calibration]:
     return content, calibration
 
 
+def _check_given(calibration: Calibration, settings: Settings) -> None:
+    from sonogate.score.numbers import numbers_given
+
+    lacking = calibration.lacks(numbers_given(settings.scoring)) if calibration.head else ()
+    if lacking:
+        raise CalibrationError(
+            f"This calibration weighs {', '.join(lacking)}, which this release does not measure. "
+            "Fit it anew with the same grades: sonogate calibrate --head."
+        )
+
+
 def _preview(settings: Settings, content: str, calibration: Calibration) -> list[str]:
     from sonogate.calibrating import book
     from sonogate.store.dialects import database_file
 
-    if calibration.head is not None:
-        return ["No preview: stored verdicts do not hold all numbers that a head reads."]
     path = database_file(settings.database_url)
     if path is not None and not path.exists():
         return ["No stored verdict to compare with."]

@@ -2,7 +2,16 @@
 
 from collections.abc import Iterator
 
-from sonogate.doctor import adviser, certificates, destinations, disk, doors, model, network
+from sonogate.doctor import (
+    adviser,
+    calibrations,
+    certificates,
+    destinations,
+    disk,
+    doors,
+    model,
+    network,
+)
 from sonogate.doctor.check import Check, Level
 from sonogate.settings import Settings
 
@@ -14,6 +23,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from doors.checks(settings)
     yield from disk.checks(settings)
     yield from model.checks(settings)
+    yield from calibrations.checks(settings)
     yield from certificates.checks(settings)
     yield from destinations.checks(settings)
     yield from network.checks(settings)

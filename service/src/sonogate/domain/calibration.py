@@ -5,7 +5,7 @@ Made by `sonogate calibrate`, kept as a TOML file; equal files have equal ids.
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Annotated
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sonogate.errors import CalibrationError
 
 ID_LENGTH = 12
+QUALITY = "quality"  #: what a head calls quality as shipped
 
 
 class _Frozen(BaseModel):
@@ -157,7 +158,13 @@ class Calibration(_Frozen):
         """
         if self.head is None:
             return self.map.quality(quality)
-        return self.map.quality(self.head.value({**numbers, "quality": quality}))
+        return self.map.quality(self.head.value({**numbers, QUALITY: quality}))
+
+    def lacks(self, numbers: Collection[str]) -> tuple[str, ...]:
+        """Return which numbers its head weighs and are not there, by name."""
+        if self.head is None:
+            return ()
+        return tuple(name for name in self.head.names if name not in {*numbers, QUALITY})
 
     def check_model(self, running: CalibratedModel) -> None:
         """Make sure that it is of the model that runs.

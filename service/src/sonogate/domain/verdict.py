@@ -145,7 +145,10 @@ class Verdict(_Frozen):
     advice_reason: str | None = None  #: why there is none, where one was asked for
     band: Band | None = None
     quality: Annotated[float, Field(ge=0, le=100)] | None = None
-    scores: dict[str, float] = Field(default_factory=dict)
+    scores: dict[str, float] = Field(default_factory=dict)  #: raw numbers by name
+    severities: dict[str, float] = Field(
+        default_factory=dict
+    )  #: of every fault that was measured, also those too slight for a finding
     findings: list[Finding] = Field(default_factory=list)
     action: str | None = None
     frames: Frames | None = None

@@ -18,8 +18,15 @@ CODES = (
     "too_bright",
     "blurred",
     "noisy",
+    "motion",
+    "clutter",
+    "reverberation",
+    "gain",
 )
 """Every finding there is; at equal severity the earlier one is named, since it explains more."""
+
+SAID_BETTER: Mapping[str, frozenset[str]] = {"gain": frozenset({"too_dark", "too_bright"})}
+"""Findings that go unsaid where one of others is: it tells the same, and which way to turn."""
 
 WIDE_SHARE = 0.6
 """A region wider (deeper) than this share of the scan is no third of it."""
@@ -46,8 +53,13 @@ def find(
         for code in CODES
         if code in attributes and attributes[code].severity >= finding_from
     ]
+    named = {code for code, _ in severe}
     severe.sort(key=lambda pair: -pair[1].severity)
-    return [finding(code, attribute, scan, language) for code, attribute in severe]
+    return [
+        finding(code, attribute, scan, language)
+        for code, attribute in severe
+        if not SAID_BETTER.get(code, frozenset()) & named
+    ]
 
 
 def finding(

@@ -18,7 +18,7 @@ from sonogate import messages
 from sonogate.domain.calibration import Calibration, Scope
 from sonogate.domain.instance import Header, ReceivedInstance
 from sonogate.domain.job import Examination, Outcome
-from sonogate.domain.scores import FrameScore, FrameScores
+from sonogate.domain.scores import Attribute, FrameScore, FrameScores
 from sonogate.domain.verdict import Band, Calibrated, Doubt, Frames, Model, Status, Verdict
 from sonogate.errors import UnscorableError
 from sonogate.judge.aggregate import EMPTY_FROM, GROSS, GROSS_FROM, aggregate
@@ -26,7 +26,7 @@ from sonogate.judge.findings import find, reason_code_of, sentence_and_action
 from sonogate.messages import LANGUAGE, Language
 from sonogate.settings import JudgeSettings, Threshold
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised when the rules of this file change, so that `policy_version` changes with them."""
 
 STATUS = {
@@ -150,6 +150,7 @@ class Policy:
             "band": band,
             "quality": round(quality, 2),
             "scores": raw,
+            "severities": severities_of(loop.attributes),
             "findings": findings,
             "reason": reason,
             "reason_code": code,
@@ -190,10 +191,13 @@ def calibrated_frame(frame: FrameScore, calibration: Calibration) -> FrameScore:
 
 def numbers_of(frame: FrameScore) -> dict[str, float]:
     """Return a frame's raw scores and severities by name, those that are numbers."""
-    severities = {code: found.severity for code, found in frame.attributes.items()}
-    return {
-        name: value for name, value in {**frame.scores, **severities}.items() if isfinite(value)
-    }
+    scores = {name: value for name, value in frame.scores.items() if isfinite(value)}
+    return scores | severities_of(frame.attributes)
+
+
+def severities_of(attributes: Mapping[str, Attribute]) -> dict[str, float]:
+    """Return the severity of each fault, those that are numbers."""
+    return {code: each.severity for code, each in attributes.items() if isfinite(each.severity)}
 
 
 def shipped_quality(frames: Sequence[FrameScore]) -> float:

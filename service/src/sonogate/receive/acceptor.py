@@ -15,6 +15,8 @@ from sonogate.settings import KIB, ListenerSettings
 RECEIVE_BUFFER_BYTES: Final = 256 * KIB
 SPARE_CONNECTIONS: Final = 64
 """Connections beyond `max_associations`: room to be told that the limit is reached."""
+LEAST_WAITING: Final = 8
+"""Connections that may wait at one of many processes: a burst may all come to the same one."""
 
 
 class Stoppable(Protocol):
@@ -49,8 +51,14 @@ class Acceptor:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether no more connections may be open, associated or not."""
-        return len(self.connections) >= self.settings.max_associations + SPARE_CONNECTIONS
+        """Whether no more connections may be open, associated or not.
+
+        The porter keeps the associations' places for the whole gate; for connections that have not
+        asked for one yet, each of its processes has a share of the whole gate's.
+        """
+        most, n_open = self.settings.max_associations + SPARE_CONNECTIONS, len(self.connections)
+        share = max(-(-most // self.settings.processes), LEAST_WAITING)
+        return n_open >= most or n_open - self.porter.n_open >= share
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run an answer as a task that is waited for when the listener stops."""

@@ -11,9 +11,10 @@ from sonogate.domain.scores import Attribute, FrameScore, FrameScores, ModelIden
 from sonogate.errors import ModelError
 from sonogate.score.identity import entry_of
 from sonogate.settings import ScoringSettings
-from sonoquality.attributes import AttributeMeasure, measure
+from sonoquality.attributes import AttributeMeasure, measure, worse_of
 from sonoquality.card import ModelCardError
 from sonoquality.fill import without_ink
+from sonoquality.metrics.by_hand import by_hand
 from sonoquality.model import FrameQuality, QualityModel
 
 
@@ -61,9 +62,11 @@ class ModelScorer:
 
     def score(self, stack: FrameStack) -> ScoredStack:
         """Score every frame of the stack; attributes are located in pixels of the stored frame."""
-        qualities = self.model.score(scored(stack), stack.scan_mask, stack.hidden_mask)
+        seen = scored(stack)
+        qualities = self.model.score(seen, stack.scan_mask, stack.hidden_mask)
         frames = tuple(
-            self._frame_score(stack, row, quality) for row, quality in enumerate(qualities)
+            self._frame_score(stack, row, seen[row], quality)
+            for row, quality in enumerate(qualities)
         )
         return ScoredStack(
             scores=FrameScores(
@@ -79,12 +82,15 @@ class ModelScorer:
             infer_seconds=sum(quality.infer_seconds for quality in qualities),
         )
 
-    def _frame_score(self, stack: FrameStack, row: int, quality: FrameQuality) -> FrameScore:
-        measures = measure(stack.frames[row], stack.scan_mask, stack.overlay_mask, quality.heat)
+    def _frame_score(
+        self, stack: FrameStack, row: int, seen: NDArray[np.uint8], quality: FrameQuality
+    ) -> FrameScore:
+        measured = measure(stack.frames[row], stack.scan_mask, stack.overlay_mask, quality.heat)
+        measures = worse_of(measured, quality.faults)
         return FrameScore(
             frame_number=stack.frame_numbers[row],
             quality=quality.quality,
-            scores=quality.scores,
+            scores={**quality.scores, **by_hand(seen, stack.scan_mask, stack.hidden_mask)},
             attributes={code: to_attribute(found, stack) for code, found in measures.items()},
         )
 

@@ -75,7 +75,8 @@ class ListenerSettings(Section):
     senders: tuple[SenderSettings, ...] = ()
     """Senders admitted; without any, every one on loopback and none beyond it."""
     max_associations: Annotated[int, Field(gt=0, le=10_000)] = 500
-    """Associations held open at once; carts keep theirs open for the whole exam."""
+    """Associations held open at once; carts keep theirs open for the whole exam. Connections that
+    have not asked for one yet are bounded too: to this many and 64, shared out over `processes`."""
     max_sender_associations: Annotated[int, Field(gt=0, le=10_000)] = 100
     """Associations of one sender (AE title at an address) at once; one that forgets to close leaves
     room for the others."""

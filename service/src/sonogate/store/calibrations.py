@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from sonogate.domain.verdict import Status, Verdict
+from sonogate.errors import CalibrationError
+from sonogate.store.dialects import database_file, make_reader_engine
 from sonogate.store.tables import calibrations, objects, verdicts
 
 
@@ -111,3 +114,27 @@ class Calibrations:
             .values(ended_at=now, ended_by=by)
         )
         return changed.rowcount > 0
+
+
+def in_force(url: str) -> list[AppliedCalibration]:
+    """Read which calibrations hold, a running gate's too; writes nothing.
+
+    Returns:
+        Those in force, in the order of applying; none where there is no database yet.
+
+    Raises:
+        CalibrationError: the database can't be read, or is an earlier release's.
+    """
+    path = database_file(url)
+    if path is not None and not path.exists():
+        return []
+    engine = make_reader_engine(url, 1)
+    try:
+        with engine.begin() as connection:
+            return Calibrations(connection).active()
+    except SQLAlchemyError as error:
+        raise CalibrationError(
+            f"The database can't tell which calibrations hold ({type(error).__name__})."
+        ) from error
+    finally:
+        engine.dispose()

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from sonoquality.arrays import Mask, UnitImage
 from sonoquality.metrics.sharpness import RIM_PX
+from sonoquality.metrics.steepness import gradient_magnitude
 
 N_GREYS = 256
 RIM_SIGMAS = 4.0  #: so far a Gaussian derivative reaches
@@ -18,7 +19,7 @@ RIM_SIGMAS = 4.0  #: so far a Gaussian derivative reaches
 
 def tenengrad_at(image: UnitImage, mask: Mask, sigma_px: float) -> float:
     """Mean squared gradient after a Gaussian of `sigma_px`, away from the rim (Krotkov 1988)."""
-    squared = ndimage.gaussian_gradient_magnitude(image, sigma_px) ** 2
+    squared = gradient_magnitude(image, sigma_px) ** 2
     inner = without_rim(mask, max(RIM_PX, int(RIM_SIGMAS * sigma_px + 0.5)))
     return float(squared[inner].mean())
 

@@ -33,6 +33,10 @@ class MedqmConfig(BaseModel):
     """Share of images whose organ is not told."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of tokens that are hidden in training."""
+    smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How far a label is moved to the mean of the same fault on other training images."""
+    halves: bool = False
+    """Multiply in bfloat16: half the time where the processor can; the weights stay whole."""
     ranking: Weight = 0.5
     correlation: Weight = 0.1
     attributes: Weight = 0.3
@@ -44,6 +48,8 @@ class MedqmConfig(BaseModel):
     experts: bool = True
     without: tuple[str, ...] = ()
     """Kinds of diagnosticians whose word does not count for the labels."""
+    short: "MedqmConfig | None" = None
+    """How variants learn, and a whole network that they are compared with; none: as the whole."""
 
     @property
     def shape(self) -> MedqmShape:

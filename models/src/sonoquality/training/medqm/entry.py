@@ -30,7 +30,7 @@ from sonoquality.training.medqm.priors import NAMES
 from sonoquality.zoo import CARD_FILE, ENCODER_KEY
 
 WEIGHTS = "weights.npz"
-NAME, VERSION = "medqm", "1.0.0"
+NAME, VERSION = "medqm", "1.1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ encoder_sha256 = "{encoder_sha256}"  # whose tokens it reads
 precision = "float16 weights"
 licence = "Apache-2.0"
 description = "How well an image will serve a diagnosis, and which of ten faults it has"
-intended_use = "Beside NRQ, by `sonoquality medqm judge`. No gate uses it yet."
+intended_use = "In the gate's entry `joined`; alone by `sonoquality medqm judge`."
 limits = [
     "Its labels come from small networks that see 128 px: what is finer hardly counts.",
     "Labels are of breast, liver, fetal head and ovary; of other organs it learned faults only.",

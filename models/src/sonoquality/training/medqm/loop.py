@@ -13,6 +13,7 @@ from sonoquality.training.medqm import losses
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Batch, Example, all_copies, drawn
 from sonoquality.training.resumable import (
+    RECORD_FILE,
     STATE_FILE,
     Progress,
     Resumable,
@@ -52,11 +53,15 @@ def train(
         ValueError: the folder holds a run of another configuration or other images.
     """
     torch.set_num_threads(config.n_threads)
-    entered = {
+    entered: dict[str, object] = {
         "config": config.model_dump(mode="json"),
         "images": [each.name for each in examples],
         "labelled": sum(each.labels is not None for each in examples),
     }
+    if (out / RECORD_FILE).exists():
+        kept = read_record(out)["config"]
+        if MedqmConfig.model_validate(kept) == config:
+            entered["config"] = kept  # of before some keys were there
     begin(out, entered)
     learner = _Learner(config, examples, sentences)
     run = Resumable(NAME, learner.averaged, learner.optimiser, out)
@@ -118,14 +123,15 @@ class _Learner:
         size = config.n_images, config.n_copies, config.n_windows
         batch = drawn(self._examples, rng, size, config.unknown_organ)
         hidden = torch.rand(batch.counts.shape) < config.dropout
-        said = self.averaged.network(
-            batch.cells,
-            batch.counts.masked_fill(hidden, 0),
-            batch.textures,
-            batch.organs,
-            batch.views,
-        )
-        parts = _parts(said, batch)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.halves):
+            said = self.averaged.network(
+                batch.cells,
+                batch.counts.masked_fill(hidden, 0),
+                batch.textures,
+                batch.organs,
+                batch.views,
+            )
+        parts = _parts(_whole(said), batch)
         weights = (1.0, config.ranking, config.correlation, config.attributes, config.balance)
         loss = torch.stack([w * p for w, p in zip(weights, parts.values(), strict=True)]).sum()
         for group in self.optimiser.param_groups:
@@ -136,6 +142,17 @@ class _Learner:
         self.optimiser.step()
         self.averaged.follow(min(config.average, (1 + step) / (10 + step)))
         return {name: float(part.detach()) for name, part in parts.items()}
+
+
+def _whole(said: Said) -> Said:
+    """Return what was said in single precision, in which losses are reckoned."""
+    return Said(
+        logit=said.logit.float(),
+        logvar=said.logvar.float(),
+        severities=said.severities.float(),
+        maps=said.maps.float(),
+        load=said.load.float(),
+    )
 
 
 def _parts(said: Said, batch: Batch) -> dict[str, Tensor]:

@@ -17,13 +17,14 @@ from sonoquality.labelling.study import Study, scales
 from sonoquality.model import QualityModel
 from sonoquality.networks.medqm import Medqm
 from sonoquality.results import medqm_rows, rows
-from sonoquality.results.medqm_rows import VariantRow
-from sonoquality.training.medqm import data, entry, features, loop, measure, priors
+from sonoquality.results.medqm_rows import CeilingRow, VariantRow
+from sonoquality.training.medqm import ceiling, data, entry, features, loop, measure, priors
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example
+from sonoquality.training.medqm.smoothing import smoothed
 from sonoquality.zoo import ENCODER_KEY
 
-WHOLE = "whole"
+WHOLE, WHOLE_SHORT = "whole", "whole short"
 ABLATIONS: Mapping[str, Mapping[str, bool]] = {
     "without priors": {"priors": False},
     "without queries": {"queries": False},
@@ -97,10 +98,24 @@ class MedqmStudy:
         """Write the label file into the run."""
         return label_file.write(self.labelled.run, self.found, self.used, self.why_not, about)
 
-    def learn(self, name: str, changes: Mapping[str, object] | None = None) -> Path:
-        """Train a variant, `RUN/medqm/<name>`."""
-        config = self.config.model_copy(update=dict(changes or {}))
-        train = [ex for each, ex in self._pairs(config.without) if each.case.fold != HELD_BACK]
+    def learn_whole(self) -> Path:
+        """Train the network that ships, `RUN/medqm/whole`."""
+        return self._learn(WHOLE, self.config.model_copy(update={"short": None}))
+
+    def learn_variants(self) -> Iterator[Path]:
+        """Train the variants, and a whole network by their configuration if they have their own."""
+        base = self.config.short or self.config
+        variants: dict[str, Mapping[str, object]] = {
+            **({WHOLE_SHORT: {}} if self.config.short else {}),
+            **ABLATIONS,
+            **{f"without {kind}": {"without": (kind,)} for kind in self.kinds},
+        }
+        for name, changes in variants.items():
+            yield self._learn(name, base.model_copy(update=dict(changes)))
+
+    def _learn(self, name: str, config: MedqmConfig) -> Path:
+        pairs = self._pairs(config.without)
+        train = smoothed([ex for e, ex in pairs if e.case.fold != HELD_BACK], config.smoothing)
         out = self.labelled.run / "medqm" / name.replace(" ", "-")
         return loop.train(config, train, self.sentences, out, self.tell)
 
@@ -117,6 +132,7 @@ class MedqmStudy:
         copies = measure.copies(self.labelled, kept, network, MEASURES, self.tell)
         rows.write(out / medqm_rows.COPIES, list(copies))
         rows.write(out / medqm_rows.VARIANTS, list(self._variants(kept)))
+        rows.write(out / medqm_rows.CEILING, self._ceiling(kept, network))
 
     def export(self, zoo: Path) -> Path:
         """Write the whole network as an entry of a zoo."""
@@ -143,10 +159,17 @@ class MedqmStudy:
         """The kinds of diagnosticians whose word counts."""
         return sorted({scale.kind for scale in self.used.values()})
 
+    def _ceiling(self, kept: Pairs, network: Medqm) -> list[CeilingRow]:
+        said = measure.predicted(network, kept)
+        by_name = {each.case.name: own for (each, _), own in zip(kept, said, strict=True)}
+        parted = ceiling.halves([each for each, _ in kept], self.used, by_name)
+        return [*parted, ceiling.told(self.found, self.used, by_name)]
+
     def _variants(self, kept: Pairs) -> Iterator[VariantRow]:
         labelled = [pair for pair in kept if pair[1].labels is not None]
         groups = [each.case.row.group for each, _ in labelled]
-        whole = measure.predicted(self._network(WHOLE), labelled)
+        rival = WHOLE_SHORT if self.config.short else WHOLE
+        whole = measure.predicted(self._network(rival), labelled)
         targets = measure.label_targets(labelled)
         for name in ABLATIONS:
             yield measure.variant(

@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from sonoquality.labelling.folds import HELD_BACK, fold_of
+from sonoquality.mllm.local import SAYS
 from sonoquality.networks import picture_language
 from sonoquality.networks.picture_language import Asker, TowerSizes
 from sonoquality.training.data import allowed
@@ -27,6 +28,9 @@ from sonoquality.training.mllm.words import learn_tokenizer
 from sonoquality.training.resumable import Progress, Resumable, begin
 
 NAME, MODEL_FOLDER = "mllm", "model"
+TRAINED = (
+    "trained here on questions of organ, lesion, finding, place, size and shape, never of quality"
+)
 ALL = "all"  #: the run of all training rows
 LEAST_RATE, RISE = 0.02, 0.06  #: of the learning rate at the end; share of steps that it rises
 
@@ -92,6 +96,8 @@ def train(
 
 def save(pupil: "Pupil", tokenizer: PreTrainedTokenizerFast, shape: Shape, folder: Path) -> Path:
     """Write the network in Hugging Face form, as `LocalMultimodal` reads it; returns the folder."""
+    n_weights = sum(each.numel() for each in pupil.network.parameters())
+    pupil.network.config.update({SAYS: f"{n_weights / 1e6:.1f} million parameters, {TRAINED}"})
     pupil.network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     pixels = shape.side**2

@@ -3,21 +3,18 @@
 pynetdicom's requestor: it costs a thread or two while it lasts; reports and exam steps are rare.
 """
 
-import asyncio
-import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
-from weakref import WeakSet
+from typing import Final
 
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_role
+from pynetdicom import AE, build_role, evt
 from pynetdicom.association import Association
-from pynetdicom.dul import DULServiceProvider
 from pynetdicom.presentation import build_context
+
+from sonogate.act.network.hanging_up import hang_up, remember
 
 CONNECT_SECONDS: Final = 10.0
 UNCOMPRESSED: Final = (
@@ -25,10 +22,6 @@ UNCOMPRESSED: Final = (
     "1.2.840.10008.1.2",  # Implicit VR Little Endian
     "1.2.840.10008.1.2.2",  # Explicit VR Big Endian
 )
-
-
-T = TypeVar("T")
-_ours: WeakSet[AE] = WeakSet()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +53,6 @@ def associated(peer: Peer, abstract_syntax: str, *, as_scp: bool = False) -> Ite
         CallError: "unreachable", "rejected", or "not_offered" there.
     """
     ae = AE(ae_title=peer.calling_ae)
-    _ours.add(ae)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = peer.answer_seconds
     ae.connection_timeout = CONNECT_SECONDS
     roles = [build_role(abstract_syntax, scp_role=True)] if as_scp else []
@@ -70,6 +62,7 @@ def associated(peer: Peer, abstract_syntax: str, *, as_scp: bool = False) -> Ite
         contexts=[build_context(abstract_syntax, list(UNCOMPRESSED))],
         ae_title=peer.called_ae,
         ext_neg=roles,
+        evt_handlers=[(evt.EVT_ACSE_SENT, remember)],
         tls_args=(peer.tls, peer.host) if peer.tls else None,
     )
     if not association.is_established:
@@ -79,7 +72,7 @@ def associated(peer: Peer, abstract_syntax: str, *, as_scp: bool = False) -> Ite
             raise CallError("role_not_accepted")
         yield association
     except GeneratorExit:  # the gate ends, and nobody leaves in the proper way
-        _cut(association.dul)
+        hang_up(lambda: (association,))
         raise
     except BaseException:
         _leave(association, peer)
@@ -112,48 +105,3 @@ def _why_not(association: Association) -> str:
 
 def _has_answered(rejected: Sequence[object]) -> bool:
     return bool(rejected)
-
-
-async def aside(work: Callable[[], T]) -> T:
-    """Run what blocks in a thread; cancelled, it cuts our associations, so that the thread ends.
-
-    A gate that ends waits for its threads, and a peer may stay silent for all of its
-    `answer_seconds`.
-
-    Raises:
-        Exception: whatever the work raised.
-    """
-    try:
-        return await asyncio.to_thread(work)
-    except asyncio.CancelledError:
-        hang_up()
-        raise
-
-
-def hang_up() -> None:
-    """Let no association of ours outlive the gate: the process would wait for pynetdicom's threads.
-
-    One that waits to be accepted can't be aborted, and nobody has it yet: its thread is looked for.
-    """
-    for thread in threading.enumerate():
-        if isinstance(thread, DULServiceProvider) and thread.assoc.ae in _ours:
-            _cut(thread)
-
-
-def _cut(provider: DULServiceProvider) -> None:
-    """Cut a connection; its thread ends by it as if the peer had."""
-    connection = provider.socket.socket if provider.socket else None
-    try:
-        if connection is None:
-            raise OSError
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:  # not connected yet
-        provider.kill_dul()
-        return
-    threading.Thread(target=_close, args=(provider, connection), name="cut", daemon=True).start()
-
-
-def _close(provider: DULServiceProvider, connection: socket.socket) -> None:
-    """Close what pynetdicom does not, once it is shut down already."""
-    provider.join()
-    connection.close()

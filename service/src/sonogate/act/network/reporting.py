@@ -8,7 +8,8 @@ from typing import Final
 
 from pydicom.dataset import Dataset
 
-from sonogate.act.network.calling import CallError, Peer, aside, associated, status_of
+from sonogate.act.network.calling import CallError, Peer, associated, status_of
+from sonogate.act.network.hanging_up import aside
 from sonogate.domain.commitment import CommitmentReport, CommitmentRequest
 from sonogate.settings import CommitmentSettings, SenderSettings
 

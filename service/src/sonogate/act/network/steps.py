@@ -20,7 +20,8 @@ from pydicom.filereader import read_dataset
 from pynetdicom.association import Association
 
 from sonogate.act.backoff import Backoff
-from sonogate.act.network.calling import CallError, Peer, aside, associated, status_of
+from sonogate.act.network.calling import CallError, Peer, associated, status_of
+from sonogate.act.network.hanging_up import aside
 from sonogate.act.rhythm import every
 from sonogate.observe.logs import get_logger
 from sonogate.observe.metrics import Metrics

@@ -92,6 +92,10 @@ FINDINGS: Final[Mapping[str, OwnCode]] = {
     "too_bright": OwnCode("TOO_BRIGHT", "Too much gain", "finding", "111212"),
     "blurred": OwnCode("BLURRED", "Blurred", "finding", "111210"),
     "noisy": OwnCode("NOISY", "Noise covers the tissue", "finding", "111207"),
+    "motion": OwnCode("MOTION", "Smeared by motion", "finding", "111210"),
+    "clutter": OwnCode("CLUTTER", "Haze or side-lobe clutter", "finding", "111207"),
+    "reverberation": OwnCode("REVERBERATION", "Reverberation", "finding", "111207"),
+    "gain": OwnCode("GAIN", "Gain or depth gain does not fit", "finding", "111220"),
 }
 """By the code of the verdict's finding."""
 
