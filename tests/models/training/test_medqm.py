@@ -14,7 +14,7 @@ import torch
 
 from sonoquality.card import OtherManifoldError
 from sonoquality.export.cells import CELL_COUNTS, CELLS, CellsError, with_cells
-from sonoquality.export.medqm import DOUBT, MAPS, SEVERITIES, UTILITY, with_medqm
+from sonoquality.export.medqm import with_medqm
 from sonoquality.labelling.spoiled import Copy
 from sonoquality.metrics import experts_file
 from sonoquality.model import QualityModel
@@ -24,6 +24,7 @@ from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example, all_copies, levels_of
 from sonoquality.training.medqm.features import Features, Reader
 from sonoquality.training.medqm.smoothing import smoothed
+from sonoquality.utility import DOUBT, MAPS, SEVERITIES, UTILITY
 from sonoquality.zoo import ENCODER_KEY, SHIPPED, default_zoo
 from tests.conftest import ROOT
 
