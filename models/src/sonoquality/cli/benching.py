@@ -46,8 +46,8 @@ def run_(
     entrant: Annotated[
         list[str] | None,
         typer.Option(
-            help="nrq, dct-manifold, medqm, a baseline, metrics (all of these), random, constant, "
-            "or a folder of the zoo; may be repeated."
+            help="joined, nrq, dct-manifold, medqm, a baseline, metrics (all of these), random, "
+            "constant, or a folder of the zoo; may be repeated."
         ),
     ] = None,
     form: Annotated[

@@ -13,11 +13,11 @@ from sonoquality.mllm.floors import ConstantMultimodal, RandomMultimodal
 from sonoquality.mllm.port import Multimodal
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import working_image
-from sonoquality.zoo import CARD_FILE, HUMBLE, SHIPPED, default_zoo
+from sonoquality.zoo import CARD_FILE, HUMBLE, JOINED, SHIPPED, default_zoo
 
 METRIC, LANGUAGE = "metric", "language model"
 METRICS = "metrics"  #: stands for all entrants below that see no language
-SHIPPED_ENTRIES: Mapping[str, Path] = {"nrq": SHIPPED, "dct-manifold": HUMBLE}
+SHIPPED_ENTRIES: Mapping[str, Path] = {"joined": JOINED, "nrq": SHIPPED, "dct-manifold": HUMBLE}
 #: The manifold takes part as an entry of the zoo, with its bands; chance as `random`.
 BASELINES = tuple(name for name in NO_REFERENCE if name not in (*SHIPPED_ENTRIES, "chance"))
 FLOORS: Mapping[str, type[RandomMultimodal] | type[ConstantMultimodal]] = {
