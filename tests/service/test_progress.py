@@ -13,7 +13,7 @@ import pytest
 
 from sonogate.demo.exam import Shot, make_exam
 from sonogate.progress import Progress
-from sonoquality.zoo import SHIPPED
+from sonoquality.zoo import JOINED
 
 SONOGATE = (sys.executable, "-m", "sonogate")
 
@@ -100,5 +100,5 @@ def test_serve_says_first_what_it_starts(tmp_path: Path) -> None:
         rf"data in {tmp_path / 'data'}",
         first,
     )
-    assert second.startswith(f"loading {SHIPPED.as_posix()} into 2 worker processes")
+    assert second.startswith(f"loading {JOINED.as_posix()} into 2 worker processes")
     assert (1, "") == (ended.returncode, ended.stdout)
