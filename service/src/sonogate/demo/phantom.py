@@ -89,7 +89,7 @@ def _path_of(fault: Fault) -> Float:
     """Return what a fault takes from the level, in dB, as (sample, 1)."""
     depth = np.linspace(0.0, 1.0, N_SAMPLES)[:, None]
     if fault is Fault.ATTENUATED:
-        return np.asarray(-110.0 * np.clip(depth - 0.12, 0.0, 1.0))
+        return np.asarray(-70.0 * np.clip(depth - 0.12, 0.0, 1.0))
     if fault is Fault.LOW_GAIN:
         return np.asarray(-27.0 + 0.0 * depth)
     return np.zeros_like(depth)
@@ -128,7 +128,7 @@ def _beam(echoes: Complex, axial: float, lateral: float) -> Complex:
 
 def _receiver_noise(fault: Fault, rng: np.random.Generator) -> Complex:
     """Return electronic noise; the time gain lifts it with depth."""
-    floor_db = {Fault.NOISE: -30.0, Fault.ATTENUATED: -56.0}.get(fault, -70.0)
+    floor_db = {Fault.NOISE: -30.0, Fault.ATTENUATED: -66.0}.get(fault, -70.0)
     depth = np.linspace(0.0, 1.0, N_SAMPLES)[:, None]
     level = 10.0 ** ((floor_db + 10.0 * depth) / 20.0)
     return level * _beam(_scatterers(rng), 0.7, 0.7)
