@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image, ImageDraw
 
-from sonoquality.results import qbench_plots
+from sonoquality.results import panels, qbench_plots
 from sonoquality.results.qbench_rows import Seen
 
 GRADES = ("high", "medium", "low")
@@ -34,7 +34,7 @@ def written() -> list[tuple[str, tuple[float, float, float, float]]]:
         for said in (*GRADES, "invalid")
     ]
     pen = Recorder()
-    qbench_plots._matrix(pen, qbench_plots._corner(1), cells)  # type: ignore[arg-type]
+    qbench_plots._matrix(pen, panels.corner_of(1), cells)  # type: ignore[arg-type]
     return pen.written
 
 
@@ -51,7 +51,7 @@ def test_no_text_overlaps_another_or_leaves_its_panel(
     written: list[tuple[str, tuple[float, float, float, float]]],
 ) -> None:
     """Neither on a cell nor below."""
-    left, right = qbench_plots.PANEL[0], 2 * qbench_plots.PANEL[0]
+    left, right = panels.PANEL[0], 2 * panels.PANEL[0]
     for i, (text, box) in enumerate(written):
         assert left <= box[0] < box[2] <= right, text
         for other, beside in written[i + 1 :]:

@@ -58,6 +58,8 @@ another image's truth; one that does clearly better on its own image's speckle r
 - After a harmless change of gain (up to 3 dB) the mean label is {harmless:.3f}; asked for
   {ASKED_HARMLESS:g}: {_met(harmless >= ASKED_HARMLESS)}.
 
+![Kendall's tau of every two diagnosticians](../images/medqm-agreement.png)
+
 That a copy which brings an answer nearer to the truth counts as no better than the clean image was
 decided on training images: without that rule their median tau was about half."""
 
@@ -93,6 +95,10 @@ def harm_section(folder: Path) -> str:
 Mean label by operator and level, worst first; 1 is as good as the clean image.
 
 {markdown(header, lines)}
+
+![The mean label along every ladder, by organ](../images/medqm-ladders.png)
+
+![What every ladder costs each kind of diagnostician](../images/medqm-losses.png)
 
 The small diagnosticians see 128 px of a scan. What is finer (JPEG, lost lines, fewer pixels) hardly
 reaches them, and their labels say so; a person who looks for a fine edge would object. NRQ, which

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 DIAGNOSTICIANS = "medqm-diagnosticians.csv"
 AGREEMENT = "medqm-agreement.csv"
 HARM = "medqm-harm.csv"
+LOSSES = "medqm-losses.csv"
 COPIES = "medqm-copies.csv"
 VARIANTS = "medqm-variants.csv"
 CEILING = "medqm-ceiling.csv"
@@ -51,6 +52,17 @@ class HarmRow:
     level: int
     n_images: int
     label: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossRow:
+    """What an operator at a level costs a kind of diagnosticians, in the mean."""
+
+    kind: str
+    operator: str
+    level: int
+    n_copies: int
+    excess: float  #: over the loss on the clean image, in standard deviations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from sonoquality.results import (
     matched_pairs,
     medqm,
     medqm_ceiling,
+    medqm_plots,
     nrq_ablations,
     nrq_alarms,
     nrq_choice,
@@ -96,6 +97,11 @@ Every number below is read from a CSV in `csv/`, by
             medqm_ceiling.section,
             medqm.variant_section,
         ),
+        pictures={
+            medqm_plots.QUALITIES_PNG: medqm_plots.qualities,
+            medqm_plots.LOSSES_PNG: medqm_plots.losses,
+            medqm_plots.AGREEMENT_PNG: medqm_plots.agreement,
+        },
     ),
     "joined.md": Page(
         head="""# The joined verdict: NRQ and MedQM-I as one

@@ -4,11 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from sonoquality.agreement import logistic_fit
 from sonoquality.arrays import Floats
 from sonoquality.results import rows as csvs
+from sonoquality.results.panels import (
+    COLOURS,
+    GREY,
+    INNER,
+    LIGHT,
+    PANEL,
+    Pen,
+    corner_of,
+    draw_frame,
+    new_canvas,
+    point_at,
+    put_title,
+)
 from sonoquality.results.qbench_rows import (
     CONFUSION_CSV,
     GAPS_CSV,
@@ -22,28 +35,13 @@ from sonoquality.results.qbench_rows import (
     scores_csv,
 )
 
-COLUMNS = 4
-PANEL = (250, 190)  #: width and height of one panel, with its margins
-LEFT, TOP, INNER = 46, 34, (180, 124)
 CELL = (46, 38)  #: width and height of a cell of a confusion matrix; a word fits below
 GRADES = ("low", "medium", "high")
 N_BEST = 4  #: of each data set, beside those always drawn
 ALWAYS = ("nrq", "medqm")
 NEVER = ("constant",)
-COLOURS = (
-    "#1f5fbf",
-    "#c0392b",
-    "#2e8b57",
-    "#8e44ad",
-    "#d68910",
-    "#555555",
-    "#00a5b5",
-    "#e56aa0",
-)
-GREY, LIGHT = "#777777", "#bbbbbb"
 JITTER = 0.16  #: grades, to either side
 
-Pen = ImageDraw.ImageDraw
 Player = tuple[str, int]
 
 
@@ -58,12 +56,12 @@ def confusions(folder: Path) -> Image.Image:
             for player in _chosen(table)
             if table.way(player)
         ]
-    canvas, pen = _canvas(len(panels))
+    canvas, pen = new_canvas(len(panels))
     for place, (bench, player, way, seen) in enumerate(panels):
         mark = "*" if way == "clustered" else ""
         own = [x for x in seen if (x.entrant, x.level, x.way) == (*player, way)]
-        _title(pen, place, f"{bench}: {called(player)}", f"{way}{mark}; rows are true")
-        _matrix(pen, _corner(place), own)
+        put_title(pen, place, f"{bench}: {called(player)}", f"{way}{mark}; rows are true")
+        _matrix(pen, corner_of(place), own)
     return canvas
 
 
@@ -96,18 +94,20 @@ def scatter(folder: Path) -> Image.Image:
         for player in _chosen(table):
             known = [(float(x["target"]), float(x[player[0]])) for x in lines]
             panels.append((row, table, player, np.array(known).reshape(-1, 2)))
-    canvas, pen = _canvas(len(panels))
+    canvas, pen = new_canvas(len(panels))
     for place, (row, table, player, points) in enumerate(panels):
         rank = table.cell(player, "scoring", "overall", "SRCC")
-        _title(pen, place, f"{row['bench']}: {called(player)}", f"SRCC {rank}; up: {row['target']}")
-        _cloud(pen, _corner(place), points, spread=row["target"] == "grade")
+        put_title(
+            pen, place, f"{row['bench']}: {called(player)}", f"SRCC {rank}; up: {row['target']}"
+        )
+        _cloud(pen, corner_of(place), points, spread=row["target"] == "grade")
     return canvas
 
 
 def _cloud(pen: Pen, corner: tuple[int, int], points: Floats, *, spread: bool) -> None:
     """Draw points (n, 2) of target and score; grades are spread, or they would hide each other."""
     points = points[np.isfinite(points).all(axis=1)]
-    _frame(pen, corner)
+    draw_frame(pen, corner)
     if len(points) < 5 or np.ptp(points[:, 1]) == 0:
         return
     rank = np.argsort(np.argsort(points[:, 1], kind="stable"), kind="stable")
@@ -119,11 +119,13 @@ def _cloud(pen: Pen, corner: tuple[int, int], points: Floats, *, spread: bool) -
         return np.asarray(1 - (value - low) / max(high - low, 1e-9), np.float64)
 
     for x, y in zip(across, down(points[:, 0] + moved), strict=True):
-        at = _at(corner, float(x), float(y))
+        at = point_at(corner, float(x), float(y))
         pen.ellipse((at[0] - 1, at[1] - 1, at[0] + 1, at[1] + 1), fill=COLOURS[0])
     order = np.argsort(across)
     fitted = down(logistic_fit(points[:, 1], points[:, 0]))[order]
-    line = [_at(corner, float(x), float(y)) for x, y in zip(across[order], fitted, strict=True)]
+    line = [
+        point_at(corner, float(x), float(y)) for x, y in zip(across[order], fitted, strict=True)
+    ]
     pen.line(line, fill=COLOURS[1], width=2)
     pen.text((corner[0], corner[1] + INNER[1] + 3), "score, by rank, rising", fill=GREY)
 
@@ -139,10 +141,10 @@ def gaps(folder: Path) -> Image.Image:
             for kind in dict.fromkeys(step.kind for step in steps)
         ]
     height = PANEL[1] + 12 * max((len(chosen) for *_, chosen in panels), default=0)
-    canvas, pen = _canvas(len(panels), height)
+    canvas, pen = new_canvas(len(panels), height)
     for place, (title, steps, chosen) in enumerate(panels):
-        _title(pen, place, title, "pairs right by gap; line at chance", height)
-        _lines(pen, _corner(place, height), steps, chosen)
+        put_title(pen, place, title, "pairs right by gap; line at chance", height)
+        _lines(pen, corner_of(place, height), steps, chosen)
     return canvas
 
 
@@ -150,15 +152,15 @@ def _lines(
     pen: Pen, corner: tuple[int, int], steps: Sequence[Step], chosen: Sequence[Player]
 ) -> None:
     found = sorted({step.gap for step in steps})
-    _frame(pen, corner)
-    middle = _at(corner, 0, 0.5)[1]
+    draw_frame(pen, corner)
+    middle = point_at(corner, 0, 0.5)[1]
     pen.line((corner[0], middle, corner[0] + INNER[0], middle), fill=LIGHT)
     for text, height in (("1", 0.0), ("0.5", 0.5), ("0", 1.0)):
-        pen.text((corner[0] - 24, _at(corner, 0, height)[1] - 6), text, fill=GREY)
+        pen.text((corner[0] - 24, point_at(corner, 0, height)[1] - 6), text, fill=GREY)
     for number, player in enumerate(chosen):
         own = {x.gap: x.accuracy for x in steps if (x.entrant, x.level) == player}
         points = [
-            _at(corner, (at + 0.5) / len(found), 1 - own[gap])
+            point_at(corner, (at + 0.5) / len(found), 1 - own[gap])
             for at, gap in enumerate(found)
             if gap in own
         ]
@@ -170,7 +172,7 @@ def _lines(
         below = corner[1] + INNER[1] + 16 + 12 * number
         pen.text((corner[0], below), called(player), fill=colour)
     for at, gap in enumerate(found):
-        where = _at(corner, (at + 0.5) / len(found), 1)
+        where = point_at(corner, (at + 0.5) / len(found), 1)
         pen.text((where[0] - 2, where[1] + 2), str(gap), fill=GREY)
 
 
@@ -187,28 +189,3 @@ def _chosen(table: Table) -> list[Player]:
     ]
     names = [name for name in first if name not in (*wanted, *NEVER)][:N_BEST] + wanted
     return [first[name] for name in names]
-
-
-def _canvas(n_panels: int, height: int = PANEL[1]) -> tuple[Image.Image, Pen]:
-    lines = max(1, -(-n_panels // COLUMNS))
-    canvas = Image.new("RGB", (COLUMNS * PANEL[0], lines * height), "white")
-    return canvas, ImageDraw.Draw(canvas)
-
-
-def _corner(place: int, height: int = PANEL[1]) -> tuple[int, int]:
-    line, column = divmod(place, COLUMNS)
-    return column * PANEL[0] + LEFT, line * height + TOP
-
-
-def _title(pen: Pen, place: int, title: str, below: str, height: int = PANEL[1]) -> None:
-    left, top = _corner(place, height)
-    pen.text((left, top - 28), title[:38], fill="black")
-    pen.text((left, top - 15), below, fill=GREY)
-
-
-def _frame(pen: Pen, corner: tuple[int, int]) -> None:
-    pen.rectangle((*corner, corner[0] + INNER[0], corner[1] + INNER[1]), outline=LIGHT)
-
-
-def _at(corner: tuple[int, int], x: float, y: float) -> tuple[float, float]:
-    return corner[0] + x * INNER[0], corner[1] + min(max(y, 0.0), 1.0) * INNER[1]

@@ -25,6 +25,7 @@ from sonoquality.results.medqm_rows import (
     CopyRow,
     DiagnosticianRow,
     HarmRow,
+    LossRow,
     VariantRow,
 )
 from sonoquality.training.medqm import loop
@@ -111,6 +112,30 @@ def harm(found: Sequence[Diagnosed], used: Mapping[str, Scale]) -> list[HarmRow]
             label=float(np.mean(values)),
         )
         for (organ, operator, level), values in sorted(sums.items())
+    ]
+
+
+def losses(found: Sequence[Diagnosed], used: Mapping[str, Scale]) -> list[LossRow]:
+    """Return the mean excess of each kind of diagnosticians by operator and level of ladders."""
+    sums: dict[tuple[str, str, int], list[float]] = {}
+    for each in found:
+        for name, own in each.losses.items():
+            if name not in used:
+                continue
+            excess = used[name].deltas(own)
+            for copy, value in zip(each.copies, excess, strict=True):
+                if copy.kind == "ladder":
+                    operator, level = next(iter(copy.faults.items()))
+                    sums.setdefault((used[name].kind, operator, level), []).append(float(value))
+    return [
+        LossRow(
+            kind=kind,
+            operator=operator,
+            level=level,
+            n_copies=len(values),
+            excess=float(np.mean(values)),
+        )
+        for (kind, operator, level), values in sorted(sums.items())
     ]
 
 

@@ -128,6 +128,7 @@ class MedqmStudy:
         )
         rows.write(out / medqm_rows.AGREEMENT, list(measure.agreements(self.found, self.used)))
         rows.write(out / medqm_rows.HARM, measure.harm(self.found, self.used))
+        rows.write(out / medqm_rows.LOSSES, measure.losses(self.found, self.used))
         network = self._network(WHOLE)
         copies = measure.copies(self.labelled, kept, network, MEASURES, self.tell)
         rows.write(out / medqm_rows.COPIES, list(copies))
