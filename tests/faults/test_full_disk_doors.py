@@ -15,6 +15,8 @@ from tests.faults.standing import get, without_grade
 
 FULL_SECONDS = 3.0
 RECOVERY_SECONDS = 60.0
+ROOM = 4
+"""In disks of one round: a quick cart sends so many large objects before and after."""
 SETTINGS = "janitor_seconds = 1\nsegment_bytes = 65536\n[scoring]\nworkers = 1\n"
 
 pytestmark = [
@@ -34,7 +36,7 @@ def test_a_door_is_taken_over_on_a_full_disk(
 ) -> None:
     """Its segments wait for room in the database; nothing acknowledged is lost, doors answer."""
     exam = Exam()
-    with small_disk(tmp_path / "data", need_tool, 1) as disk:
+    with small_disk(tmp_path / "data", need_tool, ROOM) as disk:
         served = Served(
             tmp_path,
             extra_toml=SETTINGS,

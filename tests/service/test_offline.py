@@ -69,7 +69,7 @@ def test_every_finding_is_said_with_its_action(
     By the DCT manifold: NRQ calls the faint picture medium.
     """
     monkeypatch.setenv("SONOGATE_SCORING__MODEL", "dct-manifold/1.0.0")
-    faint = make_scan(VIEWS["breast"], seed=1, fault=Fault.ATTENUATED).picture * 0.35
+    faint = make_scan(VIEWS["breast"], seed=1, fault=Fault.ATTENUATED).picture * 0.25
     shaded = make_scan(VIEWS["liver"], seed=1).picture.copy()
     height, width = shaded.shape
     behind_a_rib = slice(height // 3, None), slice(int(0.45 * width), int(0.6 * width))

@@ -203,7 +203,7 @@ def test_entrants_are_known_by_name_and_the_unknown_is_told_who_is() -> None:
     everyone = [each.name for each in entrants.all_named(["metrics"])]
     assert {"nrq", "dct-manifold", "niqe", "tenengrad"} <= set(everyone)
     assert "chance" not in everyone
-    with pytest.raises(BenchError, match="there are metrics, nrq"):
+    with pytest.raises(BenchError, match="there are metrics, joined, nrq"):
         entrants.named("nrk")
 
 

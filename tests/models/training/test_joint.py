@@ -49,7 +49,7 @@ def test_a_finding_is_named_above_what_others_are_told(made: Path) -> None:
     assert named["noise"] == pytest.approx(2.0)
     assert named["clutter"] == pytest.approx(1.5)
     assert named["shadow"] == pytest.approx(0.8)
-    assert utility.from_logit == pytest.approx(math.log(4), abs=1e-4)
+    assert utility.from_logit == pytest.approx(math.log(3), abs=1e-4)
 
 
 def test_the_whole_graph_says_what_torch_says(made: Path) -> None:

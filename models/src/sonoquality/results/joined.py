@@ -20,8 +20,10 @@ GROSS = ("CON", "ATT", "DEF", "MOT", "HAZ", "RES", "SPK")
 """Operators whose fifth level ruins an image (nrq.md)."""
 MEDIUM_FROM, HIGH_FROM = 45.0, 75.0
 WEIGHTS = (1.0, 2.5, 5.0, 10.0)
-FROM_UTILITY, WEIGHT = 0.8, 5.0
+FROM_UTILITY, WEIGHT = 0.75, 5.0
 """As `models/recipes/joined.toml` has them."""
+EARLIER = 0.8
+"""Was tried first."""
 LEAST = 1e-4
 N_RESAMPLES = 200
 """Of patients."""
@@ -72,7 +74,7 @@ class Copies:
     def fall(self) -> Floats:
         """How far each utility's logit lies below that of `FROM_UTILITY`, on either side."""
         held = np.clip(self.column("utility") / 100, LEAST, 1 - LEAST)
-        return np.asarray(np.log(FROM_UTILITY / (1 - FROM_UTILITY)) - np.log(held / (1 - held)))
+        return np.asarray(_logit(FROM_UTILITY) - np.log(held / (1 - held)))
 
     @cached_property
     def trust(self) -> Floats:
@@ -90,6 +92,7 @@ def rules(copies: Copies) -> Mapping[str, Floats]:
         for weight in WEIGHTS
     }
     clean = copies.clean
+    sooner = np.maximum(copies.fall + _logit(EARLIER) - _logit(FROM_UTILITY), 0)
     early = np.maximum(copies.fall - np.quantile(copies.fall[clean], 1 - CLEAN_SHARE), 0)
 
     def deviation(values: Floats) -> Floats:
@@ -102,6 +105,7 @@ def rules(copies: Copies) -> Mapping[str, Floats]:
         f"NRQ + {WEIGHT:g} x fall, doubt or not": nrq + WEIGHT * below,
         "NRQ + 1.5 x trusted fall or rise": nrq + 1.5 * copies.trust * copies.fall,
         "NRQ + 1.5 x trusted fall below 85 % of clean images": nrq + 1.5 * copies.trust * early,
+        f"NRQ + {WEIGHT:g} x trusted fall below {EARLIER:g}": nrq + WEIGHT * copies.trust * sooner,
         "the worse of both, by deviations": np.maximum(deviation(nrq), deviation(copies.fall)),
         "MedQM-I alone": copies.fall,
     }
@@ -157,7 +161,11 @@ clean image lies, of no organ: on organs without labels MedQM-I says a little le
 It is trusted in full where it is likely off by less than {SURE:g} (of 1), and not at all from
 {UNSURE:g}. The entry that ships raises NRQ's badness by {WEIGHT:g} times the trusted fall. "The
 lower of two scores" (the worse of both) costs more of what NRQ sees and gains less. The choice was
-made on these images, so its gain is that of a rule chosen here; no heart was looked at."""
+made on these images, so its gain is that of a rule chosen here; no heart was looked at.
+
+That bound was {EARLIER:g} first. Then one of 58 nerve images of a device outside the collection,
+which a person can read and NRQ calls medium, came out low, as did a picture of another maker; so
+the bound was set lower, after that look, and hearts were scored once more."""
 
 
 def band_section(folder: Path) -> str:
@@ -195,6 +203,10 @@ def band_section(folder: Path) -> str:
 
 "Not sure" is said where the utility would make the band worse if it were surer of itself: the band
 is then NRQ's, and the page says "look yourself". {_doubt(copies)}"""
+
+
+def _logit(share: float) -> float:
+    return float(np.log(share / (1 - share)))
 
 
 def _all(values: Floats) -> Images:
