@@ -10,8 +10,9 @@ import pytest
 from sonoquality.attributes import AttributeMeasure, worse_of
 from sonoquality.card import BadCardError, ModelCard
 from sonoquality.golden import PHANTOMS, differences, inputs_of
-from sonoquality.joining import Told, joined
+from sonoquality.joining import Told, joined, located
 from sonoquality.model import QualityModel
+from sonoquality.preprocess import windows_of, working_image
 from sonoquality.utility import FaultScale, UtilityScale, off_by
 from sonoquality.zoo import CARD_FILE, JOINED, MODEL_FILE, PARENT_FILE, SHIPPED, default_zoo
 
@@ -106,6 +107,23 @@ def test_the_more_severe_word_counts_and_lies_where_it_was_measured() -> None:
     assert both["noisy"].severity == 0.9
     assert both["motion"].severity == 0.5
     assert worse_of({**measured, "empty": AttributeMeasure(1.0)}, said).keys() == measured.keys()
+
+
+def test_lost_penetration_lies_in_the_deeper_half() -> None:
+    """Whatever the map says: where sound ends is below. A slight one lies nowhere."""
+    fault = replace(NOISE, attribute="attenuation", code="attenuated")
+    scale = replace(SCALE, attributes=("attenuation",), faults=(fault,))
+    scan = np.zeros((100, 80), np.bool_)
+    scan[10:90, 20:60] = True
+    windows = windows_of(working_image(scan.astype(np.uint8) * 90, scan))
+    place = windows, working_image(scan.astype(np.uint8) * 90, scan)
+
+    def box(severity: float) -> object:
+        said = Told(utility=1, off_by=0, severities={"attenuation": severity}, maps={})
+        return located(said, scale, place, scan)["attenuated"].box
+
+    assert (20, 50, 40, 40) == box(3.0)
+    assert box(0.1) is None
 
 
 def test_the_joined_graph_says_what_torch_said() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from sonoquality.arrays import Mask, UnitImage
 from sonoquality.attributes import AttributeMeasure
+from sonoquality.beamgrid import Box
 from sonoquality.card import ModelCard
 from sonoquality.pooling import heat_map, worst_box
 from sonoquality.preprocess import WindowSet, WorkingImage
@@ -15,6 +16,10 @@ from sonoquality.utility import DOUBT, MAPS, SEVERITIES, UTILITY, UtilityScale, 
 
 FULL_AT = 0.98
 """Quantile of where an attribute looks that is shown as full: single cells shine."""
+DEEP = frozenset({"attenuation"})
+"""Attributes that by their nature begin below: the sound does not get so far."""
+DEEP_SHARE = 0.5
+"""Of the scan's height, which is shown for them."""
 LOCATED_FROM = 0.2
 """A fault less severe than this is placed nowhere: nobody will be told of it."""
 
@@ -94,7 +99,9 @@ def located(
     for fault in scale.faults:
         severity = fault.severity(told.severities[fault.attribute], scale.finding_at)
         box = None
-        if severity >= LOCATED_FROM and fault.located:
+        if severity >= LOCATED_FROM and fault.attribute in DEEP:
+            box = _lower_part(scan)
+        elif severity >= LOCATED_FROM and fault.located:
             heat = heat_map(told.maps[fault.attribute], *place, scan.shape)
             corners = worst_box(heat, scan)
             if corners is not None:
@@ -102,3 +109,14 @@ def located(
                 box = (left, top, right - left, bottom - top)
         found[fault.code] = AttributeMeasure(severity, box)
     return found
+
+
+def _lower_part(scan: Mask) -> Box | None:
+    """Return the (x, y, width, height) of the deeper part of a scan; None if it is empty."""
+    rows, columns = (np.flatnonzero(scan.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    height = int(rows[-1]) - int(rows[0]) + 1
+    deep = max(1, round(DEEP_SHARE * height))
+    left = int(columns[0])
+    return left, int(rows[-1]) + 1 - deep, int(columns[-1]) - left + 1, deep
