@@ -55,11 +55,12 @@ def section(folder: Path) -> str:
     joined = read_joined(folder)
     every = [{**heard(line), **gradient(line)} for line in joined]
     n_more = len(every[0]) - len({**heard(lines[0]), **gradient(lines[0])})
-    tried.append(_Tried(JOINED.format(n=n_more), _fit(joined, every, with_head=True)))
+    by_joined = _Tried(JOINED.format(n=n_more), _fit(joined, every, with_head=True))
     before = tried[0].fitted.expected.before
     rows: list[list[object]] = [
         ["shipped bands", before.balanced_accuracy, before.quadratic_kappa, ""],
         *([each.name, *_after(each), each.fitted.expected.gain] for each in tried),
+        [by_joined.name, *_roughly(by_joined), ""],
         [NESTED, choice.accuracy, choice.kappa, ""],
     ]
     counts = ", ".join(
@@ -92,7 +93,7 @@ do better with `scoring.model = "nrq/1.1.0"`: `sonogate calibrate` tells it by i
 
 {calibration_choice.section(choice)}
 
-{_ledger(folder, len(tried))}"""
+{_ledger(folder, len(tried) + 1)}"""
 
 
 def _fit(lines: Lines, numbers: Sequence[Mapping[str, float]], *, with_head: bool) -> Fitted:
@@ -103,6 +104,11 @@ def _fit(lines: Lines, numbers: Sequence[Mapping[str, float]], *, with_head: boo
 def _after(tried: _Tried) -> tuple[Interval, Interval]:
     after = tried.fitted.expected.after
     return after.balanced_accuracy, after.quadratic_kappa
+
+
+def _roughly(tried: _Tried) -> list[str]:
+    """Return both figures to two digits: so many numbers leave the fit's last ones to chance."""
+    return [f"{each.value:.2f}" for each in _after(tried)]
 
 
 def _said(tried: Sequence[_Tried]) -> str:

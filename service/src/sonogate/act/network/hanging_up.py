@@ -73,18 +73,27 @@ def _known() -> tuple[Association, ...]:
 
 
 def _cut_off(find: Callable[[], Collection[Association]], is_over: Callable[[], bool]) -> None:
+    seen: dict[Association, socket.socket] = {}
     while True:
         was_over = is_over()
-        alive = [each for each in find() if _cut(each)]
+        alive = [each for each in find() if _cut(each, seen)]
         if was_over and not alive:
             return
         time.sleep(PAUSE_SECONDS)
 
 
-def _cut(association: Association) -> bool:
-    """Cut one off, as if its peer had; return whether its own thread is still to end by it."""
+def _cut(association: Association, seen: dict[Association, socket.socket]) -> bool:
+    """Cut one off, as if its peer had; return whether its own thread is still to end by it.
+
+    Args:
+        association: one of ours.
+        seen: its connection, once there was one; pynetdicom forgets it.
+    """
     provider = association.dul
     connection = provider.socket.socket if provider.socket else None
+    if connection is not None:
+        seen[association] = connection
+    connection = seen.get(association)
     if provider.is_alive():
         if connection is not None:
             with suppress(OSError):  # not connected yet, or no longer
