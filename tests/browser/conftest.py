@@ -87,6 +87,7 @@ class Browser:
         self._session: str | None = None
         self._ids = itertools.count(1)
         self._rest = b""
+        self._finger = [0.0, 0.0]
         self.logs: list[str] = []
 
     def open_page(self) -> None:
@@ -154,20 +155,25 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Press an element with real mouse events at its middle, so that what covers it counts."""
-        box = self.evaluate(
+        self.hold(selector)
+        self.lift()
+
+    def hold(self, selector: str) -> None:
+        """Press the mouse's button on the middle of an element."""
+        self._finger = self.evaluate(
             f"(() => {{const e = document.querySelector({json.dumps(selector)});"
             "e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();"
             "return [r.x + r.width / 2, r.y + r.height / 2]})()"
         )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call(
-                "Input.dispatchMouseEvent",
-                type=kind,
-                x=box[0],
-                y=box[1],
-                button="left",
-                clickCount=1,
-            )
+        self._mouse("mousePressed")
+
+    def lift(self) -> None:
+        """Release the mouse's button where it was pressed."""
+        self._mouse("mouseReleased")
+
+    def _mouse(self, kind: str) -> None:
+        x, y = self._finger
+        self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def press(self, key: str, code: int = 0, text: str = "") -> None:
         """Press and release a key where the keyboard's place is."""

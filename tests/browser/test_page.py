@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sonogate.domain.verdict import Doubt, Finding, FindingRegion
+from sonogate.domain.verdict import Doubt, Finding, FindingRegion, Ruling
 from tests.browser.looks import look
 
 if TYPE_CHECKING:
@@ -357,3 +358,26 @@ def test_the_stream_is_read_however_it_is_cut(make_gate: MakeGate, browser: Brow
     )
 
     assert ['[["7","verdict","{\\"a\\":1}"],["8","message","x\\ny"]]'] == events
+
+
+def test_what_is_drawn_late_leaves_the_tile_under_the_finger(
+    make_gate: MakeGate, browser: Browser
+) -> None:
+    """A drawing asked for before the press and due during it waits until the finger is lifted."""
+    late = "globalThis.requestAnimationFrame = (draw) => setTimeout(draw, 400)"
+    browser.call("Page.addScriptToEvaluateOnNewDocument", source=late)
+    gate = make_gate()
+    gate.arrive(**HIGH)
+    gate.arrive(fault="contact", **LOW)
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for("document.querySelector('.stage')?.dataset.kind === 'low'")
+    gate.do(gate.studies.override("1.2.3.1", Ruling.LOW, "Wrong plane", "MK"))
+    time.sleep(0.15)
+    browser.hold(".tile:nth-child(1)")
+    browser.evaluate("void (globalThis.tile = document.querySelector('.tile:nth-child(1)'))")
+    time.sleep(1.5)
+    is_there = browser.evaluate("tile.isConnected")
+    browser.lift()
+
+    assert is_there
+    browser.wait_for("document.body.innerText.includes('Overruled by MK')")

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from sonoquality.arrays import Floats
+from sonoquality.errors import QualityError
 from sonoquality.metrics import manifold as manifolds
 from sonoquality.training.mixture import FitRecipe, fit_manifold, fit_mixture
 
@@ -63,6 +64,20 @@ def test_a_fit_gives_the_same_numbers_again() -> None:
     first, second = fit_manifold(clean(), recipe), fit_manifold(clean(), recipe)
 
     assert np.array_equal(first.whiteners, second.whiteners)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_fewer_clean_vectors_than_features_are_refused(n: int) -> None:
+    """The error names what was given, what is needed, and what to do."""
+    with pytest.raises(QualityError, match=rf"{n} windows .* at least 6.* Give more clean images"):
+        fit_manifold(clean(n), FitRecipe())
+
+
+def test_as_many_clean_vectors_as_features_are_fitted() -> None:
+    """The bound itself holds: nothing in the fit fails there."""
+    fitted = fit_manifold(clean(6), FitRecipe(components=(1, 2)))
+
+    assert np.isfinite(fitted.badness(clean())).all()
 
 
 def test_two_clouds_are_found_as_two() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import linalg
 
 from sonoquality.arrays import Floats
+from sonoquality.errors import QualityError
 from sonoquality.metrics.manifold import Manifold
 
 #: Added to every covariance, in parts of the data's mean variance: no component may collapse.
@@ -108,7 +109,17 @@ class FitRecipe:
 
 
 def fit_manifold(features: Floats, recipe: FitRecipe) -> Manifold:
-    """Fit a manifold to clean features (n, D); the same features give the same numbers."""
+    """Fit a manifold to clean features (n, D); the same features give the same numbers.
+
+    Raises:
+        QualityError: there are fewer clean vectors than features; such a fit is chance.
+    """
+    count, width = features.shape
+    if count < width:
+        raise QualityError(
+            f"{count} windows of clean images are too few: a manifold of {width} features needs "
+            f"at least {width}, and hundreds to be of use. Give more clean images."
+        )
     keep = np.ones(len(features), dtype=np.bool_)
     manifold = _fit_once(features, recipe)
     for _ in range(recipe.rounds):

@@ -24,7 +24,7 @@ function schedule() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    show();
+    if (!isPressed) show();
   });
 }
 
