@@ -381,3 +381,23 @@ def test_what_is_drawn_late_leaves_the_tile_under_the_finger(
 
     assert is_there
     browser.wait_for("document.body.innerText.includes('Overruled by MK')")
+
+
+def test_a_picture_without_a_study_has_the_whole_width(
+    make_gate: MakeGate, browser: Browser
+) -> None:
+    """There is nothing to show beside it; a study's own panel keeps its place."""
+    gate = make_gate()
+    gate.arrive(study_uid=None, **LOW)
+    edge = "document.querySelector('.stage').getBoundingClientRect().right / innerWidth"
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for(LIVE)
+    gate.arrive(study_uid=None, fault="contact", **LOW)
+    browser.wait_for(f"{KIND} === 'low'")
+    alone = browser.evaluate(edge)
+    gate.arrive(**HIGH)
+    browser.wait_for(f"{KIND} === 'high' && {has('ABDOMEN')}")
+    beside = browser.evaluate(edge)
+
+    assert alone > 0.97
+    assert beside < 0.8
