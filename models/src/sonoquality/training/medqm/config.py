@@ -37,6 +37,9 @@ class MedqmConfig(BaseModel):
     """How far a label is moved to the mean of the same fault on other training images."""
     halves: bool = False
     """Multiply in bfloat16: half the time where the processor can; the weights stay whole."""
+    quality: Weight = 1.0
+    ranks: Weight = 0.0
+    """Of the error of ranks; above 0, `ranking` and `correlation` are reckoned of ranks as well."""
     ranking: Weight = 0.5
     correlation: Weight = 0.1
     attributes: Weight = 0.3

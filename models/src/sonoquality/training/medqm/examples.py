@@ -28,6 +28,7 @@ class Example:
     copies: Sequence[Copy]
     labels: Floats | None  #: (copy,) in [0, 1]; None where too few could judge
     levels: Floats  #: (copy, attribute), 0 to 4; -1 where nothing is known
+    ranks: Floats | None = None  #: (copy,) of the labels, in [0, 1]; where a run learns by them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class Batch:
     organs: Tensor  #: (n,)
     views: Tensor  #: (n,)
     labels: Tensor  #: (n,); NaN where there is none
+    ranks: Tensor  #: (n,) of the labels; NaN where there is none
     levels: Tensor  #: (n, attribute)
     images: Tensor  #: (n,)
 
@@ -116,9 +118,13 @@ def _batch(
         views=torch.tensor(
             [VIEW_ROWS[STANDARD.get(e.organ, UNKNOWN) if told else UNKNOWN] for e, _, told in rows]
         ),
-        labels=torch.tensor(
-            [np.nan if e.labels is None else e.labels[copy] for e, copy, _ in rows]
-        ).float(),
+        labels=_of_rows([(e.labels, copy) for e, copy, _ in rows]),
+        ranks=_of_rows([(e.ranks, copy) for e, copy, _ in rows]),
         levels=torch.from_numpy(np.stack([e.levels[copy] for e, copy, _ in rows])).float(),
         images=torch.tensor([names[e.name] for e, _, _ in rows]),
     )
+
+
+def _of_rows(rows: Sequence[tuple[Floats | None, int]]) -> Tensor:
+    """Return the number of each copy (n,); NaN where an image has none."""
+    return torch.tensor([np.nan if own is None else own[copy] for own, copy in rows]).float()

@@ -12,6 +12,8 @@ from sonoquality.networks.medqm import Medqm, Said
 from sonoquality.training.medqm import losses
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Batch, Example, all_copies, drawn
+from sonoquality.training.medqm.ranks import Ranks
+from sonoquality.training.medqm.smoothing import smoothed
 from sonoquality.training.resumable import (
     RECORD_FILE,
     STATE_FILE,
@@ -47,7 +49,7 @@ class Averaged(nn.Module):
 def train(
     config: MedqmConfig, examples: Sequence[Example], sentences: Tensor, out: Path, tell: Progress
 ) -> Path:
-    """Train, or go on training; returns the folder.
+    """Train, or go on training, by the labels as they are; returns the folder.
 
     Raises:
         ValueError: the folder holds a run of another configuration or other images.
@@ -105,7 +107,11 @@ def say(network: Medqm, batch: Batch) -> Said:
 class _Learner:
     def __init__(self, config: MedqmConfig, examples: Sequence[Example], sentences: Tensor) -> None:
         torch.manual_seed(config.seed)
-        self._config, self._examples = config, examples
+        self._config = config
+        self._ranks = Ranks.among(examples) if config.ranks else None
+        self._examples = smoothed(
+            self._ranks.told(examples) if self._ranks else examples, config.smoothing
+        )
         self.averaged = Averaged(
             Medqm(config.shape, sentences).train(), Medqm(config.shape, sentences)
         )
@@ -131,9 +137,8 @@ class _Learner:
                 batch.organs,
                 batch.views,
             )
-        parts = _parts(_whole(said), batch)
-        weights = (1.0, config.ranking, config.correlation, config.attributes, config.balance)
-        loss = torch.stack([w * p for w, p in zip(weights, parts.values(), strict=True)]).sum()
+        parts = _parts(_whole(said), batch, self._ranks)
+        loss = torch.stack([getattr(config, name) * part for name, part in parts.items()]).sum()
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * _rate(step / config.n_steps)
         self.optimiser.zero_grad()
@@ -155,16 +160,20 @@ def _whole(said: Said) -> Said:
     )
 
 
-def _parts(said: Said, batch: Batch) -> dict[str, Tensor]:
+def _parts(said: Said, batch: Batch, ranks: Ranks | None) -> dict[str, Tensor]:
+    """Return what is lost, by the name that its weight has in the configuration."""
     known = ~batch.labels.isnan()
     quality = torch.sigmoid(said.logit)
-    own, labels = quality[known], batch.labels[known]
+    own, labels, images = quality[known], batch.labels[known], batch.images[known]
     nothing = quality.sum() * 0
     enough = len(own) > 1
+    placed, wanted = (ranks.of(own), batch.ranks[known]) if ranks else (own, labels)
+    order = {"ranks": losses.misplaced(placed, wanted) if enough else nothing} if ranks else {}
     return {
         "quality": losses.doubted(own, said.logvar[known], labels) if enough else nothing,
-        "ranking": losses.ranking(own, labels, batch.images[known]) if enough else nothing,
-        "correlation": losses.uncorrelated(own, labels) if enough else nothing,
+        **order,
+        "ranking": losses.ranking(placed, wanted, images) if enough else nothing,
+        "correlation": losses.uncorrelated(placed, wanted) if enough else nothing,
         "attributes": losses.attributes(said.severities, batch.levels),
         "balance": said.load,
     }

@@ -16,6 +16,11 @@ def doubted(quality: Tensor, logvar: Tensor, labels: Tensor) -> Tensor:
     return (off * torch.exp(-logvar) + DOUBT_WEIGHT * logvar).mean()
 
 
+def misplaced(ranks: Tensor, wanted: Tensor) -> Tensor:
+    """Return the smooth L1 of ranks (n,)."""
+    return functional.smooth_l1_loss(ranks, wanted, beta=BETA)
+
+
 def off_by(logvar: Tensor) -> Tensor:
     """Return how far a quality is likely off, in its own unit, as `doubted` taught it."""
     lost = DOUBT_WEIGHT * torch.exp(logvar)

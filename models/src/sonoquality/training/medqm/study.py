@@ -21,7 +21,6 @@ from sonoquality.results.medqm_rows import CeilingRow, VariantRow
 from sonoquality.training.medqm import ceiling, data, entry, features, loop, measure, priors
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example
-from sonoquality.training.medqm.smoothing import smoothed
 from sonoquality.zoo import ENCODER_KEY
 
 WHOLE, WHOLE_SHORT = "whole", "whole short"
@@ -115,7 +114,7 @@ class MedqmStudy:
 
     def _learn(self, name: str, config: MedqmConfig) -> Path:
         pairs = self._pairs(config.without)
-        train = smoothed([ex for e, ex in pairs if e.case.fold != HELD_BACK], config.smoothing)
+        train = [ex for e, ex in pairs if e.case.fold != HELD_BACK]
         out = self.labelled.run / "medqm" / name.replace(" ", "-")
         return loop.train(config, train, self.sentences, out, self.tell)
 
