@@ -21,6 +21,7 @@ from sonoquality.results import (
     matched_pairs,
     medqm,
     medqm_ceiling,
+    medqm_choice,
     medqm_plots,
     nrq_ablations,
     nrq_alarms,
@@ -95,6 +96,7 @@ Every number below is read from a CSV in `csv/`, by
             medqm.harm_section,
             medqm.network_section,
             medqm_ceiling.section,
+            medqm_choice.section,
             medqm.variant_section,
         ),
         pictures={
