@@ -26,9 +26,9 @@ def test_both_correlations_are_asked_for(tmp_path: Path, plcc: float, said: str)
     clean = HarmRow(organ="liver", operator="clean", level=0, n_images=3, label=0.948)
     rows.write(tmp_path / HARM, [clean, replace(clean, operator="SPK", level=1, label=0.5)])
     page = medqm_choice.section(tmp_path)
-    assert f"of both: {said}; the best SRCC is 0.810\n  (ranks)" in page
+    assert f"of both: {said}; the best SRCC is 0.810\n  (ranks), with PLCC" in page
     assert "All 1 ways" in page
-    assert "label is 0.948 (liver):" in page
+    assert "label is\n  0.948 (liver):\n" in page
     assert "0.020 of 0.070 stay" in page
     assert "PLCC 0.920 on the 60 copies" in page
     lines = [line for line in page.splitlines() if line.startswith("|")]
