@@ -9,13 +9,17 @@ pytest.importorskip("torch", reason="the [train] extra is not installed")
 
 from sonoquality import golden
 from sonoquality.card import ModelCard
+from sonoquality.errors import QualityError
 from sonoquality.joining import Told
+from sonoquality.labelling.study import Study
 from sonoquality.model import QualityModel
 from sonoquality.preprocess import windows_of, working_image
+from sonoquality.training.data import INDEX
 from sonoquality.training.medqm import by_torch, entry, joint
 from sonoquality.training.medqm.priors import NAMES
 from sonoquality.zoo import SHIPPED, default_zoo
 from tests.conftest import ROOT
+from tests.models.training.collection import draw
 
 pytestmark = pytest.mark.train
 PARTS = joint.Parts(nrq=default_zoo() / SHIPPED, medqm=default_zoo() / entry.NAME / entry.VERSION)
@@ -92,3 +96,16 @@ def test_where_an_attribute_looks_is_full_at_its_most(made: Path) -> None:
         assert looks.shape == (6, 7, 7)
         assert looks.min() >= 0
         assert looks.max() == pytest.approx(1.0)
+
+
+def test_no_image_left_to_measure_on_is_refused(tmp_path: Path) -> None:
+    """What findings mean is measured on images that MedQM-I did not learn from; none, no entry."""
+    data = draw(tmp_path / "data")
+    head, *lines = (data / INDEX).read_text().splitlines()
+    labelled = [f"{head},class_label", *(f"{line},Normal" for line in lines)]
+    (data / INDEX).write_text("\n".join(labelled) + "\n")
+    study = Study(data=data, run=tmp_path / "run")
+    with pytest.raises(QualityError, match="--most"):
+        joint.join(PARTS, RECIPE, study, tmp_path / "zoo", per_source=1, tell=lambda *_: None)
+
+    assert not (tmp_path / "zoo").exists()

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sonoquality.arrays import Floats
 from sonoquality.card import ModelCard
+from sonoquality.errors import QualityError
 from sonoquality.export.cells import with_cells
 from sonoquality.export.medqm import with_medqm
 from sonoquality.joining import Told, joined
@@ -101,12 +102,21 @@ def join(
         zoo: to write to.
         per_source: training images of each source to measure on, of those not in the study.
         tell: shows progress.
+
+    Raises:
+        QualityError: the study took every training image; nothing was written.
     """
+    learned = {case.row.sha256 for case in study.cases()}
+    new = [row for row in training_rows(read_index(study.data)) if row.sha256 not in learned]
+    if not new:
+        raise QualityError(
+            "MedQM-I learned from every training image, and none is left to measure findings on. "
+            f"Label fewer of each source than {study.most} (`--most`, in every step of the run), "
+            "or add training images."
+        )
     entry = draft(zoo / NAME / recipe.version, parts, recipe)
     sha256 = hashlib.sha256((entry / MODEL_FILE).read_bytes()).hexdigest()
     table_path = study.run / NAME / f"calibration-{sha256[:12]}.csv"
-    learned = {case.row.sha256 for case in study.cases()}
-    new = [row for row in training_rows(read_index(study.data)) if row.sha256 not in learned]
     shown = [
         pictures.OnceSpoiled(row=row, operators=TAUGHT, turn=turn)
         for turn, row in enumerate(pictures.spread(new, per_source))
