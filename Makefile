@@ -180,7 +180,7 @@ medqm: $(VENV)/.train ## label images by what faults cost a diagnosis, train Med
 	@$(BIN)/sonoquality medqm train $(MEDQM_I) --variants
 	@$(BIN)/sonoquality medqm measure $(MEDQM_I) --out docs/results
 
-joined: $(VENV)/.train ## join NRQ and MedQM-I (after `make medqm`): write the gate's entry, try it on copies, hearts, and by the clock; writes docs/results
+joined: $(VENV)/.train ## join NRQ and MedQM-I of the zoo (after `make medqm` and `sonoquality medqm export`): write the gate's entry, try it on copies, hearts, and by the clock (goes on with the CSVs that are there, so move those of another entry away); writes docs/results
 	@$(BIN)/sonoquality medqm join --config models/recipes/joined.toml --data ../shared/data --run $(MEDQM_RUN) --out models/zoo
 	@$(BIN)/sonoquality medqm try-joined --entry $(JOINED) --run $(MEDQM_RUN) --out docs/results
 	@$(BIN)/sonoquality try boxes --of-faults --data ../shared/data --entry $(JOINED) --per-source 5 --out $(CSV)/joined-boxes.csv
