@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sonoquality.arrays import Floats
+from sonoquality.errors import QualityError
 from sonoquality.labelling.diagnosing import OWN, TRUTH, Diagnosed
 from sonoquality.labelling.folds import HELD_BACK
 
@@ -118,6 +119,30 @@ def labels(
         return None
     of_kinds = np.stack(list(by_kind.values()))
     return np.asarray(of_kinds.mean(axis=0)), np.asarray(of_kinds.std(axis=0))
+
+
+def need_labels(
+    found: Sequence[Diagnosed], scales: Mapping[str, Scale], why_not: Mapping[str, str]
+) -> None:
+    """Refuse a run whose diagnosticians label no training image, or no validation image.
+
+    Args:
+        found: all images.
+        scales: of the diagnosticians that count, by name.
+        why_not: whose word does not count, and why.
+
+    Raises:
+        QualityError: that is so; nothing can be learned from such labels, or measured by them.
+    """
+    judged = [each for each in found if labels(each, scales) is not None]
+    for split, held_back in (("training", False), ("validation", True)):
+        if not any((each.case.fold == HELD_BACK) == held_back for each in judged):
+            reasons = "; ".join(f"{name}: {why}" for name, why in sorted(why_not.items()))
+            raise QualityError(
+                f"No {split} image has a label: a label needs {LEAST_KINDS} kinds of "
+                f"diagnosticians whose word counts, and there are {sorted(scales)}. Train them "
+                f"longer, or on more images. Not counted: {reasons or 'none'}."
+            )
 
 
 def kinds_of(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sonoquality.labelling import label_file
 from sonoquality.labelling.diagnosing import Diagnosed
-from sonoquality.labelling.excess import Scale
+from sonoquality.labelling.excess import Scale, need_labels
 from sonoquality.labelling.folds import HELD_BACK
 from sonoquality.labelling.frame import FrameCheck
 from sonoquality.labelling.study import Study, scales
@@ -85,8 +85,14 @@ class MedqmStudy:
 
     @cached_property
     def used(self) -> dict[str, Scale]:
-        """The scales of those whose word counts."""
-        return {k: v for k, v in self.all_scales.items() if k not in self.why_not}
+        """The scales of those whose word counts.
+
+        Raises:
+            QualityError: they are too few to label an image.
+        """
+        kept = {k: v for k, v in self.all_scales.items() if k not in self.why_not}
+        need_labels(self.found, kept, self.why_not)
+        return kept
 
     def extract(self) -> None:
         """Write what the encoder says of every copy."""
