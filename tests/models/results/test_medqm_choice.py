@@ -13,10 +13,12 @@ SHIPPED = Tried(
     name="labels", n_steps=3500, n_networks=1, kind=SHIPS, n_copies=100,
     srcc=0.74, low=0.7, high=0.78, ahead=0.0, ahead_low=0.0, ahead_high=0.0,
     plcc=0.73, plcc_low=0.7, plcc_high=0.76, within=0.77, unseen=0.6, crowded=0.4, rest=0.55,
-    measured="2026-11-23",
+    attributes=0.902, measured="2026-11-23",
 )  # fmt: skip
-BETTER = replace(SHIPPED, name="ranks", kind=TRIED, srcc=0.81, ahead=0.07, within=0.79)
-ORACLE = replace(SHIPPED, name="told", kind=TOLD, srcc=0.91, plcc=0.92, n_copies=60)
+BETTER = replace(
+    SHIPPED, name="ranks", kind=TRIED, attributes=0.0, srcc=0.81, ahead=0.07, within=0.79
+)
+ORACLE = replace(BETTER, name="told", kind=TOLD, srcc=0.91, plcc=0.92, n_copies=60)
 
 
 @pytest.mark.parametrize(("plcc", "said"), [(0.79, "**missed**"), (0.8, "reached")])
@@ -28,6 +30,7 @@ def test_both_correlations_are_asked_for(tmp_path: Path, plcc: float, said: str)
     page = medqm_choice.section(tmp_path)
     assert f"of both: {said}; the best SRCC is 0.810\n  (ranks), with PLCC" in page
     assert "All 1 ways" in page
+    assert "macro AUROC 0.902 (labels)." in page
     assert "label is\n  0.948 (liver):\n" in page
     assert "0.020 of 0.070 stay" in page
     assert "PLCC 0.920 on the 60 copies" in page
