@@ -13,6 +13,8 @@ from sonoquality.metrics.manifold import Manifold
 RIDGE = 0.02
 #: A component lighter than this covers outliers of the clean set and is dropped.
 LIGHTEST = 0.02
+#: With fewer there is no direction besides the one that is kept.
+LEAST_VECTORS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +114,8 @@ def fit_manifold(features: Floats, recipe: FitRecipe) -> Manifold:
     """Fit a manifold to clean features (n, D); the same features give the same numbers.
 
     Raises:
-        QualityError: there are fewer clean vectors than features; such a fit is chance.
+        QualityError: the clean vectors are too few for the variance to be kept.
     """
-    count, width = features.shape
-    if count < width:
-        raise QualityError(
-            f"{count} windows of clean images are too few: a manifold of {width} features needs "
-            f"at least {width}, and hundreds to be of use. Give more clean images."
-        )
     keep = np.ones(len(features), dtype=np.bool_)
     manifold = _fit_once(features, recipe)
     for _ in range(recipe.rounds):
@@ -130,6 +126,8 @@ def fit_manifold(features: Floats, recipe: FitRecipe) -> Manifold:
 
 
 def _fit_once(features: Floats, recipe: FitRecipe) -> Manifold:
+    if len(features) < LEAST_VECTORS:
+        raise _too_few(len(features), recipe)
     centre = np.median(features, axis=0)
     low, high = np.quantile(features, [0.05, 0.95], axis=0)
     spread = np.maximum((high - low) / 3.29, 1e-3)
@@ -139,6 +137,8 @@ def _fit_once(features: Floats, recipe: FitRecipe) -> Manifold:
     values, vectors = values[::-1], vectors[:, ::-1]
     d = 1 + int(np.searchsorted(np.cumsum(values) / values.sum(), recipe.variance_kept))
     d = min(d, features.shape[1] - 1)
+    if d >= len(features) - 1:
+        raise _too_few(len(features), recipe)
     u = (z - mean) @ vectors[:, :d]
     rng = np.random.default_rng(recipe.seed)
     mixtures = [fit_mixture(u, k, rng) for k in recipe.components]
@@ -162,3 +162,11 @@ def _with_scale(manifold: Manifold, energy: Floats) -> Manifold:
     median = np.median(energy)
     mad = 1.4826 * np.median(np.abs(energy - median))
     return replace(manifold, median=np.asarray(median), mad=np.asarray(mad))
+
+
+def _too_few(count: int, recipe: FitRecipe) -> QualityError:
+    """So few vectors leave nothing outside of the subspace, or nothing at all."""
+    return QualityError(
+        f"{count} windows of clean images are too few to keep {recipe.variance_kept:.1%} of their "
+        "variance and know what the rest looks like. Give more clean images: hundreds to be of use."
+    )
