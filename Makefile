@@ -15,7 +15,8 @@ ABLATIONS ?= .run/ablations
 QBENCH_RUN ?= .run/qbench
 CSV := docs/results/csv
 NRQ := models/zoo/nrq/1.1.0
-JOINED := models/zoo/joined/1.0.0
+MLLM_SEEDS := 2026 2027 2028 2029 2030 2031
+JOINED := models/zoo/joined/1.1.0
 ENCODER ?= $(NRQ)
 TRAINED = @test -f "$(ENCODER)/state.pt" || { echo "make $@ needs ENCODER=FOLDER, of sonoquality train encoder: \
 	$(ENCODER) holds no heads (docs/how-to/train-the-encoder.md)" >&2; exit 1; }
@@ -173,9 +174,11 @@ ulpips: $(VENV)/.train ## hold uLPIPS under ENCODER (default NRQ's) against ladd
 medqm: $(VENV)/.train ## label images by what faults cost a diagnosis, train MedQM-I and its variants (hours; goes on); writes docs/results
 	@$(BIN)/sonoquality medqm copies --data ../shared/data --run $(MEDQM_RUN)
 	@$(BIN)/sonoquality medqm diagnosticians --config models/recipes/diagnosticians.toml --data ../shared/data --run $(MEDQM_RUN)
-	@for fold in "--fold 0" "--fold 1" "--fold 2" "--fold 3" ""; do $(BIN)/sonoquality train mllm $$fold \
-	  --config models/recipes/mllm.toml --data ../shared/data --out $(MEDQM_RUN)/mllm || exit 1; done
-	@$(BIN)/sonoquality medqm diagnose --data ../shared/data --run $(MEDQM_RUN) --language $(MEDQM_RUN)/mllm
+	@for seed in $(MLLM_SEEDS); do for fold in "--fold 0" "--fold 1" "--fold 2" "--fold 3" ""; do \
+	  $(BIN)/sonoquality train mllm $$fold --seed $$seed --config models/recipes/mllm.toml --data ../shared/data \
+	  --out $(MEDQM_RUN)/mllm-$$seed || exit 1; done; done
+	@$(BIN)/sonoquality medqm diagnose --data ../shared/data --run $(MEDQM_RUN) \
+	  $(MLLM_SEEDS:%=--language $(MEDQM_RUN)/mllm-%)
 	@$(BIN)/sonoquality medqm labels $(MEDQM_I)
 	@$(BIN)/sonoquality medqm train $(MEDQM_I) --variants
 	@$(BIN)/sonoquality medqm measure $(MEDQM_I) --out docs/results

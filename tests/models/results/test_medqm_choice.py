@@ -31,11 +31,11 @@ def test_both_correlations_are_asked_for(tmp_path: Path, plcc: float, said: str)
     assert f"of both: {said}; the best SRCC is 0.810\n  (ranks), with PLCC" in page
     assert "All 1 ways" in page
     assert "macro AUROC 0.902 (labels)." in page
-    assert "label is\n  0.948 (liver):\n" in page
+    assert "label is now\n  0.948 (liver):\n" in page
     assert "0.020 of 0.070 stay" in page
     assert "PLCC 0.920 on the 60 copies" in page
     lines = [line for line in page.splitlines() if line.startswith("|")]
-    assert [line.split("|")[1].strip() for line in lines[2:]] == ["labels: ships", "ranks"]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["labels: 1.1.0", "ranks"]
 
 
 def test_a_study_that_was_not_made_is_left_out(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sonoquality.export.medqm import with_medqm
 from sonoquality.labelling.spoiled import Copy
 from sonoquality.metrics import experts_file
 from sonoquality.model import QualityModel
-from sonoquality.networks.medqm import Medqm, MedqmShape
+from sonoquality.networks.medqm import N_KNOTS, Medqm, MedqmShape
 from sonoquality.training.medqm import entry, loop, losses, priors
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example, all_copies, levels_of
@@ -76,7 +76,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_learns_what_the_labels_say(learned: Path) -> None:
     """Quality falls and the fault's own attribute rises with the level."""
     said = loop.judged(loop.load(learned, SENTENCES), examples()[0])
-    quality = torch.sigmoid(said.logit)
+    quality = said.quality
     assert float(quality[0] - quality[-1]) > 0.15
     noise = said.severities[:, priors.NAMES.index("noise")]
     assert float(noise[-1] - noise[0]) > 0.3
@@ -107,7 +107,7 @@ def test_half_precision_learns_the_same_and_keeps_whole_weights(
     other = loop.load(loop.train(halves, examples(), SENTENCES, tmp_path, quiet), SENTENCES)
     assert all(value.dtype != torch.bfloat16 for value in other.state_dict().values())
     first, second = (
-        torch.sigmoid(loop.judged(network, examples()[0]).logit)
+        loop.judged(network, examples()[0]).quality
         for network in (loop.load(learned, SENTENCES), other)
     )
     assert not torch.equal(first, second)
@@ -148,7 +148,7 @@ def test_each_part_can_be_left_out(part: str) -> None:
     """For ablations."""
     network = Medqm(MedqmShape(**{part: False}), SENTENCES).eval()
     said = loop.say(network, all_copies(examples(1)[0], told=True))
-    assert said.logit.shape == (len(COPIES),)
+    assert said.quality.shape == (len(COPIES),)
     assert bool(torch.isfinite(said.severities).all())
 
 
@@ -167,7 +167,7 @@ def test_windows_that_an_image_lacks_change_nothing(learned: Path) -> None:
     ]
     with torch.inference_mode():
         said = network(*padded, batch.organs, batch.views)
-    assert torch.allclose(said.logit, alone.logit, atol=1e-5)
+    assert torch.allclose(said.quality, alone.quality, atol=1e-5)
     assert torch.allclose(said.severities, alone.severities, atol=1e-5)
 
 
@@ -179,9 +179,14 @@ def test_ranking_costs_what_lies_in_the_wrong_order() -> None:
     assert float(losses.ranking(wrong, torch.full((3,), 0.5), images)) == 0
 
 
-def test_the_graph_says_what_torch_says(learned: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scale", [None, torch.linspace(0, 1, N_KNOTS) ** 0.2])
+def test_the_graph_says_what_torch_says(
+    learned: Path, tmp_path: Path, scale: torch.Tensor | None
+) -> None:
     """Quality, doubt, attributes and their maps; NRQ's own outputs stay what they were."""
     network = loop.load(learned, SENTENCES)
+    if scale is not None:
+        network.scale = scale
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
     before = onnx.load(ENTRY / "model.onnx")
     joined = with_medqm(with_cells(before), weights, (len(priors.TARGETS), len(priors.VIEWS)))
@@ -202,7 +207,7 @@ def test_the_graph_says_what_torch_says(learned: Path, tmp_path: Path) -> None:
             torch.tensor([list(priors.TARGETS).index(priors.UNKNOWN)]),
             torch.tensor([list(priors.VIEWS).index(priors.UNKNOWN)]),
         )
-    assert out[UTILITY] == pytest.approx(torch.sigmoid(said.logit).numpy(), abs=1e-5)
+    assert out[UTILITY] == pytest.approx(said.quality.numpy(), abs=1e-5)
     assert out[DOUBT] == pytest.approx(said.logvar.numpy(), abs=1e-4)
     assert out[SEVERITIES] == pytest.approx(said.severities.numpy(), abs=1e-4)
     maps = said.maps[0, :, : 3 * 49].reshape(10, 3, 7, 7).transpose(0, 1).numpy()
@@ -251,7 +256,7 @@ def test_an_entry_says_what_the_network_says(learned: Path, tmp_path: Path) -> N
         name="", organ="", features=features, copies=COPIES[:1], labels=None,
         levels=levels_of(COPIES[:1]),
     )  # fmt: skip
-    wanted = 100 * float(torch.sigmoid(loop.judged(network, alone).logit)[0])
+    wanted = 100 * float(loop.judged(network, alone).quality[0])
     assert said.utility == pytest.approx(wanted, abs=1.0)
     assert 0 < said.off_by < 100
     (folder / entry.WEIGHTS).write_bytes((folder / entry.WEIGHTS).read_bytes() + b"\0")

@@ -11,6 +11,7 @@ pytest.importorskip("torch", reason="the [train] extra is not installed")
 import torch
 
 from sonoquality.labelling.spoiled import Copy
+from sonoquality.networks.medqm import Medqm, MedqmShape, at_places
 from sonoquality.results import rows
 from sonoquality.training.medqm import loop, losses
 from sonoquality.training.medqm.config import read_config
@@ -32,11 +33,11 @@ def crowded() -> list[Example]:
 
 
 def test_ranks_are_spread_where_labels_are_crowded() -> None:
-    """A label has the share of copies below it; the order stays."""
+    """A label has the share of copies below it; the order stays, and equals share a rank."""
     ranks = Ranks.among(crowded())
-    found = ranks.of(torch.from_numpy(CROWDED).float())
-    torch.testing.assert_close(found, torch.linspace(0, 1, 100), atol=0.04, rtol=0)
-    assert bool((found.diff() > 0).all())
+    found = ranks.of(CROWDED)
+    assert found == pytest.approx((np.arange(100) + 0.5) / 100)
+    assert Ranks(np.array([0.1, 0.9, 0.9, 0.9])).of(np.array([0.9])) == pytest.approx(5 / 8)
 
 
 def test_speckle_alone_has_no_part_in_the_scale() -> None:
@@ -46,24 +47,38 @@ def test_speckle_alone_has_no_part_in_the_scale() -> None:
     with_blanks = replace(
         first, copies=[*first.copies, *blanks], labels=np.append(CROWDED, np.zeros(len(blanks)))
     )
-    assert torch.equal(Ranks.among([with_blanks, other]).labels, Ranks.among([first]).labels)
+    assert torch.equal(Ranks.among([with_blanks, other]).scale, Ranks.among([first]).scale)
 
 
-def test_what_is_said_too_high_can_come_back() -> None:
-    """Above the highest label the error still pulls down."""
+def test_the_scale_leads_back_from_ranks_to_labels() -> None:
+    """Within what lies between two of its knots; it never falls, and its ends are labels."""
     ranks = Ranks.among(crowded())
-    said = torch.tensor([0.99], requires_grad=True)
-    torch.autograd.backward(losses.misplaced(ranks.of(said), torch.ones(1)))
-    assert said.grad is not None
-    assert float(said.grad[0]) > 0
+    back = at_places(ranks.scale, torch.from_numpy(ranks.of(CROWDED)).float())
+    torch.testing.assert_close(back, torch.from_numpy(CROWDED).float(), atol=0.01, rtol=0)
+    ends = at_places(ranks.scale, torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(ends, torch.tensor([0.2, 0.95]))
+
+
+def test_without_ranks_a_place_is_the_quality() -> None:
+    """And gradients pass."""
+    places = torch.linspace(0, 1, 200, requires_grad=True)
+    said = at_places(Medqm(MedqmShape(), SENTENCES).scale, places)
+    torch.testing.assert_close(said, places)
+    torch.autograd.backward(said.sum())
+    assert places.grad is not None
+    torch.testing.assert_close(places.grad, torch.ones(200))
 
 
 def test_order_among_good_images_costs_ranks_alone() -> None:
     """Of labels, such a pair is too near to count."""
     ranks = Ranks.among(crowded())
-    said, labels, images = torch.tensor([0.91, 0.94]), torch.tensor([0.94, 0.91]), torch.zeros(2)
-    assert float(losses.ranking(said, labels, images)) == 0
-    assert float(losses.ranking(ranks.of(said), ranks.of(labels), images)) > 0.05
+    said, labels, images = np.array([0.91, 0.94]), np.array([0.94, 0.91]), torch.zeros(2)
+
+    def lost(said: np.ndarray, wanted: np.ndarray) -> float:
+        return float(losses.ranking(torch.from_numpy(said), torch.from_numpy(wanted), images))
+
+    assert lost(said, labels) == 0
+    assert lost(ranks.of(said), ranks.of(labels)) > 0.05
 
 
 def test_ranks_move_towards_those_of_their_likes() -> None:
@@ -81,7 +96,7 @@ def test_a_network_learns_by_ranks_and_says_labels(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"ranks": 1.0, "quality": 0.3, "n_steps": 120})
     given = examples()
     network = loop.load(loop.train(config, given, SENTENCES, tmp_path / "r", quiet), SENTENCES)
-    said = torch.sigmoid(loop.judged(network, given[0]).logit).numpy()
+    said = loop.judged(network, given[0]).quality.numpy()
     assert given[0].labels is not None
     assert np.abs(said - given[0].labels).mean() < 0.15
     assert said[0] - said[-1] > 0.4
@@ -105,4 +120,4 @@ def test_without_labels_there_are_no_ranks() -> None:
 
 def test_the_recipe_is_one() -> None:
     """Every key is known, and it learns by ranks."""
-    assert read_config(ROOT / "models" / "recipes" / "medqm-ranks.toml").ranks > 0
+    assert read_config(ROOT / "models" / "recipes" / "medqm.toml").ranks > 0

@@ -47,15 +47,18 @@ def diagnose(
     run: Run,
     *,
     language: Annotated[
-        Path | None, typer.Option(help="Folder of `sonoquality train mllm`; adds a kind.")
+        list[Path] | None,
+        typer.Option(help="Folder of `sonoquality train mllm`; adds a kind. Several: their mean."),
     ] = None,
     most: Most = 120,
 ) -> None:
     """Let the small diagnosticians work on every copy."""
     study = _study(data, run, most)
-    who = study.small()
-    if language is not None:
-        who.append(room("sonoquality.labelling.language").LanguageDiagnostician(language))
+    who = list(study.small())
+    if language:
+        committee = room("sonoquality.labelling.diagnosing").Committee
+        asked = room("sonoquality.labelling.language").LanguageDiagnostician
+        who.append(committee([asked(each) for each in language]))
     with Progress() as progress:
         study.diagnose(who, Bars(progress))
 

@@ -123,10 +123,14 @@ def mllm(
     config: Config,
     data: Data,
     out: Run,
+    *,
     folds: Annotated[int, typer.Option(min=2, help="How many folds there are.")] = 4,
     fold: Annotated[
         int | None,
         typer.Option(min=0, help="The fold it is to judge; by default it learns from all rows."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Instead of the recipe's; another member of a committee.")
     ] = None,
 ) -> None:
     """Train a small multimodal language model that answers questions about clean pictures."""
@@ -135,4 +139,6 @@ def mllm(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn()) as progress:
         recipe = configs.read_config(config)
+        if seed is not None:
+            recipe = recipe.model_copy(update={"seed": seed})
         print(loop.train(recipe, data, out, (folds, fold), Bars(progress)))

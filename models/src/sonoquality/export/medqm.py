@@ -153,7 +153,17 @@ class _Writer:
         )
         mixed = g.scaled(g.sum(g.add("Mul", share, said), 1), self.w["alpha"])
         logit = g.add("Add", self._expert("shared", queries), mixed)
-        g.add("Reshape", g.add("Sigmoid", logit), g.constant([1], np.int64), output=UTILITY)
+        self._read(g.reshape(g.add("Sigmoid", logit), 1))
+
+    def _read(self, place: str) -> None:
+        """Write the utility at a place (1,) of the scale."""
+        g, scale = self.g, self.w["scale"]
+        steps = g.scaled(place, float(len(scale) - 1))
+        left = g.add("Min", g.add("Floor", steps), g.constant(float(len(scale) - 2)))
+        knot = g.add("Cast", left, to=TensorProto.INT64)
+        rise = g.add("Gather", g.constant(np.diff(scale)), knot)
+        up = g.add("Mul", g.add("Sub", steps, left), rise)
+        g.add("Add", g.add("Gather", g.constant(scale), knot), up, output=UTILITY)
 
     def _expert(self, name: str, queries: str) -> str:
         """Return (1, 1)."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -46,12 +46,23 @@ class Diagnostician(Protocol):
         """
 
 
-class Trained:
-    """A task with its networks, one a fold; it answers by one that did not learn from the case."""
+Member = TypeVar("Member", bound=Diagnostician)
 
-    def __init__(self, task: Task, run: Path) -> None:
+
+class Trained:
+    """A task with its networks, one a fold; it answers by one that did not learn from the case.
+
+    Args:
+        task: its task.
+        run: folder of all networks.
+        member: which of its committee it is.
+    """
+
+    def __init__(self, task: Task, run: Path, member: int = 0) -> None:
         self.name, self.kind, self.task = task.name, task.kind, task
-        self._network = lru_cache(maxsize=None)(lambda fold: load(folder_of(run, task, fold), task))
+        self._network = lru_cache(maxsize=None)(
+            lambda fold: load(folder_of(run, task, fold, member), task)
+        )
 
     def has(self, case: Case) -> bool:
         """Tell whether its task can be set on a case."""
@@ -82,6 +93,32 @@ class Trained:
             for each in (truth, own)
         ]
         return np.asarray(torch.stack(columns, dim=1).double().numpy())
+
+
+class Committee(Generic[Member]):
+    """Diagnosticians of one name, alike but for how they began: what a copy costs is their mean.
+
+    What a copy costs one small network is partly its own, and of several that part averages out.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = tuple(members)
+        self.name, self.kind = members[0].name, members[0].kind
+
+    def has(self, case: Case) -> bool:
+        """Tell whether a member can answer on a case."""
+        return any(member.has(case) for member in self.members)
+
+    def can_answer(self, scan: Scan) -> bool:
+        """Tell whether members can answer on a scan."""
+        return self.members[0].can_answer(scan)
+
+    def losses(self, case: Case, scan: Scan, pictures: Greys) -> Floats:
+        """Return (n, 2), the mean over those who have the case; own answers are each one's own."""
+        asked = [member for member in self.members if member.has(case)]
+        return np.asarray(
+            np.mean([member.losses(case, scan, pictures) for member in asked], axis=0)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

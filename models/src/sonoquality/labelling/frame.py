@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from sonoquality.labelling import spoiled
 from sonoquality.labelling.cases import Case
 from sonoquality.labelling.diagnosing import Trained
+from sonoquality.labelling.tasks import Task
 
 N_DRAWS = 400
 CHANCE = 0.01  #: a diagnostician that does so well by chance this seldom is dropped
@@ -45,16 +47,20 @@ class FrameCheck:
 
 @torch.inference_mode()
 def check(
-    who: Trained, cases: Sequence[Case], pictures: Path, tell: Callable[[str, int, int], None]
+    members: Sequence[Trained],
+    cases: Sequence[Case],
+    pictures: Path,
+    tell: Callable[[str, int, int], None],
 ) -> FrameCheck:
-    """Let a diagnostician answer on speckle.
+    """Let a committee answer on speckle.
 
     Args:
-        who: answers by a network that did not learn from the case.
-        cases: images that it can judge; the others are passed over.
+        members: answer by networks that did not learn from the case.
+        cases: images that they can judge; the others are passed over.
         pictures: folder of `spoiled.write_all`.
         tell: is told how many cases are done, of how many.
     """
+    who = members[0]
     clean, answers, truths = [], [], []
     for number, case in enumerate(cases, start=1):
         tell(f"speckle, {who.name}", number, len(cases))
@@ -65,15 +71,15 @@ def check(
             continue
         copies, shown = spoiled.read(pictures, case)
         last = [number for number, copy in enumerate(copies) if copy.kind == "blank"]
-        said = who.answers(case, scan, shown[[0, *last]])
+        said = torch.stack([each.answers(case, scan, shown[[0, *last]]) for each in members])
         truth = who.task.truth(case, scan)[None]
-        clean.append(float(who.task.loss(said[:1], truth)))
-        answers.append(said[1:2])
+        clean.append(float(_costs(who.task, said[:, :1], truth)))
+        answers.append(said[:, 1:2])
         truths.append(truth)
-    said, true = torch.cat(answers), torch.cat(truths)
-    own = float(who.task.loss(said, true).mean())
+    said, true = torch.cat(answers, dim=1), torch.cat(truths)
+    own = float(_costs(who.task, said, true).mean())
     rng = np.random.default_rng(0)
-    lots = np.array([_lot(who, said, true, rng) for _ in range(N_DRAWS)])
+    lots = np.array([_lot(who.task, said, true, rng) for _ in range(N_DRAWS)])
     return FrameCheck(
         name=who.name,
         n_images=len(clean),
@@ -84,9 +90,14 @@ def check(
     )
 
 
-def _lot(who: Trained, said: torch.Tensor, true: torch.Tensor, rng: np.random.Generator) -> float:
+def _costs(task: Task, answers: Tensor, truths: Tensor) -> Tensor:
+    """Return (n,), the mean over members of what answers (member, n, ...) are worth."""
+    return torch.stack([task.loss(each, truths) for each in answers]).mean(dim=0)
+
+
+def _lot(task: Task, said: Tensor, true: Tensor, rng: np.random.Generator) -> float:
     order = torch.from_numpy(rng.permutation(len(true)))
-    return float(who.task.loss(said, true[order]).mean())
+    return float(_costs(task, said, true[order]).mean())
 
 
 def dropped(found: Sequence[FrameCheck]) -> tuple[str, ...]:

@@ -1,7 +1,11 @@
-"""How a diagnostician learns: on clean images of all folds but one, in a `resumable` folder."""
+"""How a diagnostician learns: on clean images of all folds but one, in `resumable` folders.
+
+Each task is learned by a committee of networks that differ by their seeds.
+"""
 
 import math
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +30,19 @@ NAME = "diagnostician"
 LEAST_RATE, RISE = 0.01, 0.05  #: of the learning rate at the end; share of steps that it rises
 
 
-def folder_of(run: Path, task: Task, fold: int) -> Path:
-    """Return the folder of the network that did not learn from a fold."""
-    return run / task.name / ("all" if fold == HELD_BACK else f"without-{fold}")
+def folder_of(run: Path, task: Task, fold: int, member: int = 0) -> Path:
+    """Return the folder of a network of the committee that did not learn from a fold."""
+    name = "all" if fold == HELD_BACK else f"without-{fold}"
+    return run / task.name / (f"{name}-{member + 1}" if member else name)
+
+
+def size_of(run: Path, task: Task) -> int:
+    """Return how many networks a committee has.
+
+    A member that learns from all training images begins last, so one that is not there yet for
+    every fold does not count.
+    """
+    return next(n for n in count() if not folder_of(run, task, HELD_BACK, n).exists())
 
 
 def learned_from(task: Task, cases: tuple[Case, ...], fold: int) -> list[Case]:
@@ -44,16 +58,18 @@ def train(
     *,
     run: Path,
     progress: Progress,
+    member: int = 0,
 ) -> Path:
-    """Train, or go on training, the network of a task for a fold; returns its folder.
+    """Train, or go on training, a network of a task for a fold; returns its folder.
 
     Raises:
         ValueError: the folder holds a run of another configuration or collection.
     """
     torch.set_num_threads(config.n_threads)
-    chosen, out = learned_from(task, cases, fold), folder_of(run, task, fold)
+    config = config.of_member(member)
+    chosen, out = learned_from(task, cases, fold), folder_of(run, task, fold, member)
     entered = {
-        "config": config.model_dump(mode="json"),
+        "config": config.model_dump(mode="json", exclude={"n_members"}),
         "task": task.name,
         "fold": fold,
         "pictures": [case.row.sha256 for case in chosen],

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from sonoquality.labelling import diagnosing, excess, frame, spoiled
 from sonoquality.labelling.cases import Case, all_cases, sampled
 from sonoquality.labelling.config import DiagnosticianConfig
-from sonoquality.labelling.diagnosing import Diagnosed, Diagnostician, Trained
+from sonoquality.labelling.diagnosing import Committee, Diagnosed, Diagnostician, Trained
 from sonoquality.labelling.excess import Scale
 from sonoquality.labelling.folds import HELD_BACK, N_FOLDS
-from sonoquality.labelling.learning import train
+from sonoquality.labelling.learning import size_of, train
 from sonoquality.labelling.tasks import TASKS
 
 Progress = Callable[[str, int, int], None]
@@ -56,9 +57,11 @@ class Study:
                 kept.append(case)
         return kept
 
-    def small(self) -> list[Trained]:
-        """Return the small diagnosticians."""
-        return [Trained(task, self.run / "diagnosticians") for task in TASKS]
+    def small(self) -> list[Committee[Trained]]:
+        """Return the small diagnosticians, as many of each as have learned."""
+        run = self.run / "diagnosticians"
+        sizes = [(task, max(1, size_of(run, task))) for task in TASKS]
+        return [Committee([Trained(task, run, n) for n in range(size)]) for task, size in sizes]
 
     def spoil(self, tell: Progress) -> None:
         """Write the copies."""
@@ -66,10 +69,11 @@ class Study:
 
     def teach(self, config: DiagnosticianConfig, tell: Progress) -> None:
         """Train every small diagnostician for every fold, and for the validation images."""
-        every = all_cases(self.data)
-        for fold in (HELD_BACK, *range(N_FOLDS)):
-            for task in TASKS:
-                train(config, task, every, fold, run=self.run / "diagnosticians", progress=tell)
+        every, run = all_cases(self.data), self.run / "diagnosticians"
+        for task in TASKS:
+            members = range(config.n_members.get(task.kind, 1))
+            for member, fold in product(members, (*range(N_FOLDS), HELD_BACK)):
+                train(config, task, every, fold, run=run, progress=tell, member=member)
 
     def diagnose(self, who: Sequence[Diagnostician], tell: Progress) -> None:
         """Write what every copy costs each of `who`."""
@@ -83,7 +87,7 @@ class Study:
     def frame_checks(self, tell: Progress) -> list[frame.FrameCheck]:
         """Let every small diagnostician answer on speckle, about training images."""
         own = [case for case in self.cases() if case.fold != HELD_BACK]
-        return [frame.check(who, own, self.pictures, tell) for who in self.small()]
+        return [frame.check(who.members, own, self.pictures, tell) for who in self.small()]
 
 
 def scales(found: Sequence[Diagnosed], dropped: Sequence[str] = ()) -> dict[str, Scale]:

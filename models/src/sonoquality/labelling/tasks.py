@@ -16,6 +16,7 @@ from torch.nn import functional
 from sonoquality.arrays import Mask, Windows
 from sonoquality.labelling import squares
 from sonoquality.labelling.cases import ANATOMIES, ORGANS, Case, Scan
+from sonoquality.labelling.config import Kind
 from sonoquality.networks.classifier import Classifier
 from sonoquality.networks.segmenter import Segmenter
 
@@ -29,7 +30,7 @@ BOX_BETA = 0.05  #: of the smooth L1 of a box, in parts of the picture's side
 class Task(ABC):
     """One kind of diagnosis on one source."""
 
-    kind: str
+    kind: Kind
     sees_all = True  #: the whole scan, or its largest square of tissue
 
     def __init__(self, source: str) -> None:
@@ -78,7 +79,7 @@ class Task(ABC):
 class Outline(Task):
     """Outline the lesion or organ: 1 minus the soft Dice with what a person drew."""
 
-    kind = "outline"
+    kind: Kind = "outline"
 
     def has(self, case: Case) -> bool:
         """Tell whether there is an outline."""
@@ -114,7 +115,7 @@ class Outline(Task):
 class Measurement(Outline):
     """Measure the target: where its box lies, and how wide and high it is."""
 
-    kind = "measure"
+    kind: Kind = "measure"
 
     def network(self) -> nn.Module:
         """Return a network that says centre and size of a box."""
@@ -172,7 +173,7 @@ class Naming(Task):
 class Disease(Naming):
     """Tell the classes apart that a source names."""
 
-    kind = "disease"
+    kind: Kind = "disease"
 
     def __init__(self, source: str) -> None:
         super().__init__(source, ANATOMIES[source].diseases)
@@ -189,7 +190,7 @@ class Disease(Naming):
 class Organ(Naming):
     """Tell which organ the tissue is of; one network for all sources."""
 
-    kind = "organ"
+    kind: Kind = "organ"
 
     def __init__(self) -> None:
         super().__init__("", ORGANS)

@@ -17,6 +17,7 @@ TOP = 2  #: experts that answer for one image
 GATE_NOISE = 0.1
 SEVEREST = 4.0
 LOGVAR = (-4.0, 2.0)  #: bounds of the logarithm of the variance
+N_KNOTS = 33  #: of the scale from places to qualities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,8 @@ class MedqmShape:
 class Said:
     """What MedQM-I says of images."""
 
-    logit: Tensor  #: (n,); its sigmoid is the quality
+    quality: Tensor  #: (n,), 0 to 1: what the scale says at the place
+    place: Tensor  #: (n,), 0 to 1: where among the labels that it learned from
     logvar: Tensor  #: (n,); how unsure it is of the quality
     severities: Tensor  #: (n, attribute), 0 to 4
     maps: Tensor  #: (n, attribute, token): where each attribute looks; sums to 1
@@ -53,10 +55,14 @@ class Medqm(nn.Module):
     Args:
         shape: sizes and parts.
         sentences: (row, 384): embedded sentences of organs, views and attributes, in this order.
+        scale: (`N_KNOTS`,), the quality at evenly spaced places; none: a place is the quality.
     """
 
-    def __init__(self, shape: MedqmShape, sentences: Tensor) -> None:
+    scale: Tensor
+
+    def __init__(self, shape: MedqmShape, sentences: Tensor, scale: Tensor | None = None) -> None:
         super().__init__()
+        self.register_buffer("scale", torch.linspace(0, 1, N_KNOTS) if scale is None else scale)
         self.shape = shape
         width = shape.width
         n_rows = shape.n_organs + shape.n_views + shape.n_attributes
@@ -107,8 +113,10 @@ class Medqm(nn.Module):
         own = rows[:, 2:]
         raised = self.severity(own).squeeze(-1) + self.severity_bias
         n_attributes = self.shape.n_attributes
+        place = torch.sigmoid(logit.float())
         return Said(
-            logit=logit,
+            quality=at_places(self.scale, place),
+            place=place,
             logvar=self.variance(queries.mean(dim=1)).squeeze(-1).clamp(*LOGVAR),
             severities=SEVEREST * torch.sigmoid(raised),
             maps=maps[:, -n_attributes:],
@@ -215,6 +223,13 @@ class Expert(nn.Module):
         share = torch.sigmoid(weight)
         out: Tensor = (score * share).sum(dim=1) / share.sum(dim=1).clamp_min(1e-6)
         return out
+
+
+def at_places(scale: Tensor, places: Tensor) -> Tensor:
+    """Return what a scale says at places (n,) from 0 to 1, straight between its knots."""
+    steps = places * (len(scale) - 1)
+    left = steps.detach().floor().clamp(max=len(scale) - 2).long()
+    return scale[left] + (steps - left) * (scale[left + 1] - scale[left])
 
 
 def n_weights(network: nn.Module) -> int:

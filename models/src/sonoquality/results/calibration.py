@@ -31,7 +31,7 @@ ALONE = "quality alone"
 HEAD = "raw scores, faults and mean gradient (`--head`)"
 WITHOUT = "the same without the mean gradient *"
 GRADIENT = "quality and mean gradient *"
-JOINED = "`--head` by `joined/1.0.0`, which tells {n} numbers more"
+JOINED = "`--head` by `joined/1.1.0`, which tells {n} numbers more"
 NESTED = "numbers by hand chosen anew in every fold *"
 
 
@@ -75,7 +75,7 @@ Intervals by patient. Nothing fitted here is shipped: the images are for evaluat
 
 \\* no choice that a site has: it says what the mean gradient adds, and what it costs to choose.
 
-All rows but that by `joined/1.0.0` are by `nrq/1.1.0`. What MedQM-I tells says little of hearts, on
+All rows but that by `joined/1.1.0` are by `nrq/1.1.0`. What MedQM-I tells says little of hearts, on
 which it never learned, and the more numbers a head weighs, the more of them it takes for a reason
 by chance: two ways out were tried, and brought less than NRQ's row (stronger shrinkage chosen by
 inner folds; MedQM-I's raw severities left out). A department whose images are unlike MedQM-I's may

@@ -38,10 +38,10 @@ def label_section(folder: Path) -> str:
     return f"""## The labels (MedQM-D)
 
 A label says how much of a diagnosis is left on a copy of an image. {len(who)} small diagnosticians
-of {n_kinds} kinds work on the clean image and on the copy; each judges only images of folds that it
-did not learn from. The design is ours, after the abstract of MedQM; no number here can be compared
-with its unpublished ones. Breast images have no patient numbers and are parted by image, which is
-optimistic.
+of {n_kinds} kinds, each of them several networks, work on the clean image and on the copy; each
+judges only images of folds that it did not learn from. The design is ours, after the abstract of
+MedQM; no number here can be compared with its unpublished ones. Breast images have no patient
+numbers and are parted by image, which is optimistic.
 
 {_who(who)}
 

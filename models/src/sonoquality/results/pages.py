@@ -22,6 +22,7 @@ from sonoquality.results import (
     medqm,
     medqm_ceiling,
     medqm_choice,
+    medqm_committees,
     medqm_plots,
     nrq_ablations,
     nrq_alarms,
@@ -93,6 +94,7 @@ Every number below is read from a CSV in `csv/`, by
     sonoquality evaluate pages --out docs/results""",
         sections=(
             medqm.label_section,
+            medqm_committees.section,
             medqm.harm_section,
             medqm.network_section,
             medqm_ceiling.section,
@@ -130,7 +132,7 @@ graded poor, medium and good. Every number below is read from CSVs in `csv/`, by
 
     sonoquality try graded --faults --data DATA --by models/zoo/nrq/1.1.0 \\
         --out docs/results/csv/calibration-graded.csv
-    sonoquality try graded --faults --data DATA --by models/zoo/joined/1.0.0 \\
+    sonoquality try graded --faults --data DATA --by models/zoo/joined/1.1.0 \\
         --out docs/results/csv/calibration-graded-joined.csv
     sonoquality evaluate calibration-choice --out docs/results
     sonoquality evaluate pages --out docs/results""",

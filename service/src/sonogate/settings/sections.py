@@ -118,7 +118,7 @@ class StoreSettings(Section):
 class ScoringSettings(Section):
     """Reading and scoring, in worker processes."""
 
-    model: str = "joined/1.0.0"
+    model: str = "joined/1.1.0"
     """Zoo entry: <name>/<version>."""
     zoo: HomePath | None = Field(default=None, examples=["/srv/sonogate/zoo"])
     """Folder of models; default: the zoo that ships."""

@@ -35,7 +35,7 @@ def phantoms_told(nrq: Path, medqm: Path) -> Mapping[str, tuple[float, float]]:
         with torch.inference_mode():
             said = said_of(network, windows, encode(windows.pixels))
         told[phantom.name] = (
-            float(torch.sigmoid(said.logit)[0]),
+            float(said.quality[0]),
             float(off_by(said.logvar)[0]),
         )
     return told

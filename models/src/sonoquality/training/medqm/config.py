@@ -39,7 +39,8 @@ class MedqmConfig(BaseModel):
     """Multiply in bfloat16: half the time where the processor can; the weights stay whole."""
     quality: Weight = 1.0
     ranks: Weight = 0.0
-    """Of the error of ranks; above 0, `ranking` and `correlation` are reckoned of ranks as well."""
+    """Of the error of ranks; above 0, the network says a rank, `ranking` is reckoned of ranks too,
+    and a scale that stays as it is leads back to labels."""
     ranking: Weight = 0.5
     correlation: Weight = 0.1
     attributes: Weight = 0.3

@@ -30,7 +30,7 @@ from sonoquality.training.medqm.priors import NAMES
 from sonoquality.zoo import CARD_FILE, ENCODER_KEY
 
 WEIGHTS = "weights.npz"
-NAME, VERSION = "medqm", "1.1.0"
+NAME, VERSION = "medqm", "1.2.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class Judge:
         )
         said = judged(self._network, example)
         return Utility(
-            utility=100 * float(torch.sigmoid(said.logit)[0]),
+            utility=100 * float(said.quality[0]),
             off_by=100 * float(off_by(said.logvar)[0]),
             severities=dict(zip(NAMES, map(float, said.severities[0]), strict=True)),
         )

@@ -108,12 +108,11 @@ class _Learner:
     def __init__(self, config: MedqmConfig, examples: Sequence[Example], sentences: Tensor) -> None:
         torch.manual_seed(config.seed)
         self._config = config
-        self._ranks = Ranks.among(examples) if config.ranks else None
-        self._examples = smoothed(
-            self._ranks.told(examples) if self._ranks else examples, config.smoothing
-        )
+        ranks = Ranks.among(examples) if config.ranks else None
+        self._examples = smoothed(ranks.told(examples) if ranks else examples, config.smoothing)
+        scale = ranks.scale if ranks else None
         self.averaged = Averaged(
-            Medqm(config.shape, sentences).train(), Medqm(config.shape, sentences)
+            Medqm(config.shape, sentences, scale).train(), Medqm(config.shape, sentences, scale)
         )
         self.optimiser = torch.optim.AdamW(
             self.averaged.network.parameters(),
@@ -137,7 +136,7 @@ class _Learner:
                 batch.organs,
                 batch.views,
             )
-        parts = _parts(_whole(said), batch, self._ranks)
+        parts = _parts(_whole(said), batch, by_ranks=config.ranks > 0)
         loss = torch.stack([getattr(config, name) * part for name, part in parts.items()]).sum()
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * _rate(step / config.n_steps)
@@ -152,7 +151,8 @@ class _Learner:
 def _whole(said: Said) -> Said:
     """Return what was said in single precision, in which losses are reckoned."""
     return Said(
-        logit=said.logit.float(),
+        quality=said.quality.float(),
+        place=said.place.float(),
         logvar=said.logvar.float(),
         severities=said.severities.float(),
         maps=said.maps.float(),
@@ -160,20 +160,19 @@ def _whole(said: Said) -> Said:
     )
 
 
-def _parts(said: Said, batch: Batch, ranks: Ranks | None) -> dict[str, Tensor]:
+def _parts(said: Said, batch: Batch, *, by_ranks: bool) -> dict[str, Tensor]:
     """Return what is lost, by the name that its weight has in the configuration."""
     known = ~batch.labels.isnan()
-    quality = torch.sigmoid(said.logit)
-    own, labels, images = quality[known], batch.labels[known], batch.images[known]
-    nothing = quality.sum() * 0
+    own, labels, images = said.quality[known], batch.labels[known], batch.images[known]
+    nothing = said.place.sum() * 0
     enough = len(own) > 1
-    placed, wanted = (ranks.of(own), batch.ranks[known]) if ranks else (own, labels)
-    order = {"ranks": losses.misplaced(placed, wanted) if enough else nothing} if ranks else {}
+    placed, wanted = said.place[known], batch.ranks[known] if by_ranks else labels
+    order = {"ranks": losses.misplaced(placed, wanted) if enough else nothing} if by_ranks else {}
     return {
         "quality": losses.doubted(own, said.logvar[known], labels) if enough else nothing,
         **order,
         "ranking": losses.ranking(placed, wanted, images) if enough else nothing,
-        "correlation": losses.uncorrelated(placed, wanted) if enough else nothing,
+        "correlation": losses.uncorrelated(own, labels) if enough else nothing,
         "attributes": losses.attributes(said.severities, batch.levels),
         "balance": said.load,
     }

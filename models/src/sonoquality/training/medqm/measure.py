@@ -151,7 +151,7 @@ def copies(
         tell("measuring copies", number, len(found))
         with torch.inference_mode():
             said = loop.judged(network, example)
-        quality = torch.sigmoid(said.logit).double().numpy()
+        quality = said.quality.double().numpy()
         others = _baselines(study.pictures, each, measures)
         for place, copy in enumerate(each.copies):
             operator, level = next(iter(copy.faults.items()), ("", 0))
@@ -178,10 +178,7 @@ def copies(
 def predicted(network: Medqm, found: Sequence[tuple[Diagnosed, Example]]) -> list[Floats]:
     """Return MedQM-I's quality of every copy of each image."""
     with torch.inference_mode():
-        return [
-            torch.sigmoid(loop.judged(network, example).logit).double().numpy()
-            for _, example in found
-        ]
+        return [loop.judged(network, example).quality.double().numpy() for _, example in found]
 
 
 def variant(

@@ -1,7 +1,7 @@
 """Labels as their ranks: more than half of all lie within .05 of a clean image's.
 
 A loss of labels hardly sees the order of those; a loss of their ranks sees it as well as any other.
-The network still says a label: what it says is only reckoned as a rank while it learns.
+So the network says a rank, a place among all labels, and a scale leads back from places to labels.
 """
 
 from collections.abc import Sequence
@@ -13,23 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sonoquality.arrays import Floats
+from sonoquality.networks.medqm import N_KNOTS
 from sonoquality.training.medqm.examples import Example
-
-N_KNOTS = 33
-LEAST_STEP = 1e-3  #: knots lie so far apart: a finer scale would be that of single labels
-BEYOND = 1.2  #: "rank" of a label of 1, which no copy has; so what is said too high can come back
 
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """The share of copies whose label is lower, straight between knots."""
+    """All labels in order."""
 
-    labels: Tensor  #: (knot,), rising from 0 to 1
-    shares: Tensor  #: (knot,), rising from 0 to `BEYOND`
+    labels: Floats  #: (n,), rising
 
     @classmethod
     def among(cls, examples: Sequence[Example]) -> "Ranks":
-        """Reckon the scale of labels as they are; speckle alone does not count.
+        """Sort labels as they are; speckle alone does not count.
 
         Raises:
             ValueError: no example has a label.
@@ -37,31 +33,24 @@ class Ranks:
         found = [each.labels[_tissue(each)] for each in examples if each.labels is not None]
         if not found:
             raise ValueError("No image has a label; let diagnosticians judge some first.")
-        shares = np.linspace(0, 1, N_KNOTS)
-        knots = [(0.0, 0.0)]
-        for label, share in zip(np.quantile(np.concatenate(found), shares), shares, strict=True):
-            if label - knots[-1][0] >= LEAST_STEP:
-                knots.append((float(label), float(share)))
-        knots[-1] = knots[-1][0], 1.0
-        labels, ranks = torch.tensor([*knots, (1.0, BEYOND)]).T.contiguous()
-        return cls(labels, ranks)
+        return cls(np.sort(np.concatenate(found)))
 
-    def of(self, labels: Tensor) -> Tensor:
-        """Return the ranks (n,) of labels (n,); gradients pass."""
-        right = torch.searchsorted(self.labels, labels.detach().contiguous())
-        right = right.clamp(1, len(self.labels) - 1)
-        rise, run = (each[right] - each[right - 1] for each in (self.shares, self.labels))
-        out: Tensor = self.shares[right - 1] + (labels - self.labels[right - 1]) * rise / run
-        return out
+    @property
+    def scale(self) -> Tensor:
+        """The labels (`N_KNOTS`,) at evenly spaced ranks from 0 to 1."""
+        return torch.from_numpy(np.quantile(self.labels, np.linspace(0, 1, N_KNOTS))).float()
+
+    def of(self, labels: Floats) -> Floats:
+        """Return the ranks (n,) of labels (n,): the share that is lower, and half of the equals."""
+        lower, upper = (np.searchsorted(self.labels, labels, side) for side in ("left", "right"))
+        return np.asarray((lower + upper) / (2 * len(self.labels)))
 
     def told(self, examples: Sequence[Example]) -> list[Example]:
         """Return the examples with the ranks of their labels."""
-        return [replace(each, ranks=self._of_array(each.labels)) for each in examples]
-
-    def _of_array(self, labels: Floats | None) -> Floats | None:
-        if labels is None:
-            return None
-        return np.asarray(self.of(torch.from_numpy(labels).float()).double().numpy())
+        return [
+            replace(each, ranks=None if each.labels is None else self.of(each.labels))
+            for each in examples
+        ]
 
 
 def _tissue(example: Example) -> NDArray[np.bool_]:

@@ -1,0 +1,54 @@
+"""The section of MedQM's page on committees: what several networks a task bring over one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonoquality.results import rows as csvs
+from sonoquality.results.tables import markdown
+
+CSV = "medqm-committees.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committees:
+    """Labels by committees of one size, in the mean of all that the first three members make."""
+
+    members: str  #: of each committee: a number, or what ships
+    n_committees: int  #: that the mean is taken over
+    tau_train: float  #: median agreement of two diagnosticians of different kinds
+    tau_val: float
+    srcc: float  #: of MedQM-I 1.1.0, which learned from labels by one network a task
+    plcc: float
+    likeness: float  #: SRCC between labels by two committees without a common member; 0: not made
+    measured: str  #: the day
+
+
+def section(folder: Path) -> str:
+    """Show that a label by several is less noisy, by what did not learn from it.
+
+    Raises:
+        FileNotFoundError: it was not measured yet.
+    """
+    found = [Committees(**csvs.plain(Committees, row)) for row in csvs.read(folder / CSV)]
+    (alone,) = (each for each in found if each.likeness)
+    header = ["networks a task", "tau, training", "tau, validation", "SRCC of 1.1.0", "PLCC"]
+    table = [[each.members, *(f"{value:.3f}" for value in _shown(each))] for each in found]
+    return f"""## Why several of each
+
+What a copy costs one small network is partly its own. Labels by two sets of networks that differ by
+their seeds alone rank the same validation copies with {alone.likeness:.2f} only. So each task, and
+the questions to the language model, has a committee, and the mean of what a copy costs its members
+counts. Below, the agreement of diagnosticians of different kinds (median of Kendall's tau), and how
+well a network that learned from labels by one network a task (MedQM-I 1.1.0, never trained again)
+tells labels by more; in the mean over all committees that can be made of three members, and for
+those whose labels are used.
+
+{markdown(header, table)}
+
+Larger ones were not tried; diseases and the questions to the language model got more members after
+the noise of each kind was looked at. Measured by a script that is not kept here, from losses as
+`sonoquality medqm diagnose` writes them, on {alone.measured}."""
+
+
+def _shown(each: Committees) -> tuple[float, ...]:
+    return each.tau_train, each.tau_val, each.srcc, each.plcc
