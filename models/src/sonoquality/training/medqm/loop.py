@@ -14,6 +14,7 @@ from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Batch, Example, all_copies, drawn
 from sonoquality.training.medqm.ranks import Ranks
 from sonoquality.training.medqm.smoothing import smoothed
+from sonoquality.training.medqm.unharmed import with_clean_labels
 from sonoquality.training.resumable import (
     RECORD_FILE,
     STATE_FILE,
@@ -109,7 +110,8 @@ class _Learner:
         torch.manual_seed(config.seed)
         self._config = config
         ranks = Ranks.among(examples) if config.ranks else None
-        self._examples = smoothed(ranks.told(examples) if ranks else examples, config.smoothing)
+        known = with_clean_labels(examples)
+        self._examples = smoothed(ranks.told(known) if ranks else known, config.smoothing)
         scale = ranks.scale if ranks else None
         self.averaged = Averaged(
             Medqm(config.shape, sentences, scale).train(), Medqm(config.shape, sentences, scale)

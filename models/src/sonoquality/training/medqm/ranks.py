@@ -41,9 +41,12 @@ class Ranks:
         return torch.from_numpy(np.quantile(self.labels, np.linspace(0, 1, N_KNOTS))).float()
 
     def of(self, labels: Floats) -> Floats:
-        """Return the ranks (n,) of labels (n,): the share that is lower, and half of the equals."""
+        """Return the ranks (n,) of labels (n,): the share that is lower, and half of the equals.
+
+        NaN stays NaN.
+        """
         lower, upper = (np.searchsorted(self.labels, labels, side) for side in ("left", "right"))
-        return np.asarray((lower + upper) / (2 * len(self.labels)))
+        return np.where(np.isnan(labels), np.nan, (lower + upper) / (2 * len(self.labels)))
 
     def told(self, examples: Sequence[Example]) -> list[Example]:
         """Return the examples with the ranks of their labels."""
