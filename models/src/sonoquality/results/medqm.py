@@ -174,8 +174,9 @@ def variant_section(folder: Path) -> str:
     return f"""## Without one of its parts
 
 One short run each (`[short]` in `models/recipes/medqm.toml`), shorter than that of the network
-above; SRCC with the labels on the validation images, and how far that is ahead of a whole network
-of the same short run, {whole:.3f} (below 0: the part pays). So far none of the three parts is shown
+above, and made before clean images of organs without judges had a label; SRCC with the labels on
+the validation images, and how far that is ahead of a whole network of the same short run,
+{whole:.3f} (below 0: the part pays). So far none of the three parts is shown
 to pay.
 
 {of_parts}

@@ -71,7 +71,7 @@ description = "How well an image will serve a diagnosis, and which of ten faults
 intended_use = "In the gate's entry `joined`; alone by `sonoquality medqm judge`."
 limits = [
     "Its labels come from small networks that see 128 px: what is finer hardly counts.",
-    "Labels are of breast, liver, fetal head and ovary; of other organs it learned faults only.",
+    "Labels are of breast, liver, fetal head, ovary; of others it learned faults and clean images.",
     "No person has graded an image that it learned from, and no medical device claim is made.",
 ]
 
