@@ -86,7 +86,7 @@ ranks, learns a little of labels too, and learned from labels by committees
 {markdown(header, [_line(each) for each in (shipped, *tried)])}
 
 - Ahead: of MedQM-I 1.1.0, drawn by patients. SRCC in an organ: mean of organs.
-- Asked for {ASKED_SRCC:.2f} of both: {_met(best)}; the best SRCC is {best.srcc:.3f}
+- With those labels, {ASKED_SRCC:.2f} of both: {_met(best)}; the best SRCC is {best.srcc:.3f}
   ({best.name}), with PLCC {best.plcc:.3f};
   of one network {alone.srcc:.3f} ({alone.name}, {alone.n_steps:,} steps), of one seed.
   They were run by a script that is not kept here. Attributes: macro AUROC {_attributes(found)}.
