@@ -18,7 +18,8 @@ from typing import ClassVar
 
 from pydicom import dcmread
 
-from loadtests.servers import NODELAY, free_port, tool, wait_for
+from loadtests.servers import NODELAY, tool, wait_for
+from tests.ports import free_port
 
 PATIENCE_SECONDS = 180.0
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.ports import free_port
+
 START_SECONDS = 60.0
 NODELAY = {"TCP_NODELAY": "1"}
 
@@ -27,13 +29,6 @@ class Server:
     port: int
     pid: int
     http_port: int = 0
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def tool(name: str) -> str | None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.serving import free_port
 from tests.integration.forwarding import EXPLICIT, Archive, archive, orthanc_config
+from tests.ports import free_port
 
 IMPLICIT = "1.2.840.10008.1.2"
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 START_SECONDS = 60.0
 ROLES = {
     b"sonogate.worker": "scoring worker",
@@ -23,13 +24,6 @@ ROLES = {
     b"sonogate.act.results.scribe": "scribe",
 }
 """How the command line of a child tells what it does."""
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def role_of(command_line: bytes) -> str:

@@ -20,8 +20,9 @@ from sonogate.testing import make_instance
 from tests.acceptance.archives import fetch, instances_in, noting, orthanc
 from tests.acceptance.killing import Pace, kill_at_random, pushing, wait_while_it_falls
 from tests.acceptance.receiver import effects, keys_of_many_bodies, receiving
-from tests.acceptance.serving import Served, free_port
+from tests.acceptance.serving import Served
 from tests.acceptance.slow_wire import SlowWire
+from tests.ports import free_port
 
 N_CARTS = 4
 SHARE = 8

@@ -17,7 +17,8 @@ import pytest
 from sonogate.testing import make_instance
 from tests.acceptance.cart import Cart
 from tests.acceptance.serving import Served
-from tests.integration.forwarding import free_port, instances_in, orthanc
+from tests.integration.forwarding import instances_in, orthanc
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.acceptance, pytest.mark.slow]
 KILL_AFTER = (0.3, 1.7)

@@ -25,8 +25,9 @@ from tests.acceptance.patient_lives import (
     live,
     slow_over,
 )
-from tests.acceptance.serving import Served, free_port
+from tests.acceptance.serving import Served
 from tests.integration.forwarding import archive
+from tests.ports import free_port
 
 pytestmark = [
     pytest.mark.integration,

@@ -44,6 +44,7 @@ from sonogate.track import tracker
 from sonogate.track.events import EventFeed
 from sonogate.track.steps import StepBook
 from sonogate.track.studies import Studies
+from tests.network import unchanged
 
 T = TypeVar("T")
 FLAGS = (
@@ -215,13 +216,14 @@ class Browser:
 @pytest.fixture
 def browser(need_tool: Callable[[str], str], tmp_path: Path) -> Iterator[Browser]:
     """Start a fresh headless Chromium; skip where there is none."""
-    one = Browser(need_tool("chromium"), tmp_path / "profile")
-    try:
-        one.open_page()
-        one.resize(1280, 800)
-        yield one
-    finally:
-        one.close()
+    with unchanged():
+        one = Browser(need_tool("chromium"), tmp_path / "profile")
+        try:
+            one.open_page()
+            one.resize(1280, 800)
+            yield one
+        finally:
+            one.close()
 
 
 def phantom_png(fault: str, region: tuple[int, int, int, int]) -> bytes:

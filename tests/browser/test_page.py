@@ -216,26 +216,6 @@ def test_an_override_takes_two_taps_and_can_be_undone(
     assert gate.do(gate.studies.instance(uid)).override is None
 
 
-def test_a_lost_connection_is_never_stale_green(make_gate: MakeGate, browser: Browser) -> None:
-    """The gate goes: colour goes too, words say since when. It returns: the missed is shown."""
-    gate = make_gate()
-    gate.arrive(**HIGH)
-    browser.go(f"http://127.0.0.1:{gate.port}/")
-    browser.wait_for(f"{LIVE} && {KIND} === 'high'")
-
-    gate.do(gate.stop())
-    browser.wait_for(has("Connection lost"))
-    look(browser, "lost")
-    grey = browser.evaluate("getComputedStyle(document.querySelector('.stage')).filter")
-    disabled = browser.evaluate("document.querySelector('[data-key=overrule]').disabled")
-    gate.arrive(fault="contact", **LOW)
-    gate.do(gate.start())
-    browser.wait_for(f"{LIVE} && {KIND} === 'low'", seconds=25)
-
-    assert "grayscale(1)" in grey
-    assert disabled is True
-
-
 def test_the_page_asks_for_the_token_once(make_gate: MakeGate, browser: Browser) -> None:
     """A wrong token is asked for again; the right one lasts over a reload."""
     gate = make_gate(token=TOKEN)
@@ -335,29 +315,6 @@ def test_a_question_is_one_tap_and_decides_how_the_study_closes(
     assert ([] if answer == "yes" else [1]) == study.reacquire
     assert len(study.reacquire) == loud
     assert "closed" == gate.do(gate.studies.get("1.2.3")).status
-
-
-def test_the_stream_is_read_however_it_is_cut(make_gate: MakeGate, browser: Browser) -> None:
-    """Server-sent events come out whole, whatever the network's pieces and line ends are."""
-    gate = make_gate()
-    browser.go(f"http://127.0.0.1:{gate.port}/")
-    browser.wait_for(LIVE)
-    events = browser.evaluate(
-        r"""import('/web/stream.js').then(({parser}) => {
-          const text = ': ping\r\n\r\nid: 7\r\nevent: verdict\r\ndata: {"a":1}\r\n\r\n' +
-            'id: 8\ndata: x\ndata: y\n\n';
-          const outcomes = new Set();
-          for (let size = 1; size <= text.length; size++) {
-            const seen = [];
-            const take = parser((event) => seen.push(event));
-            for (let at = 0; at < text.length; at += size) take(text.slice(at, at + size));
-            outcomes.add(JSON.stringify(seen.map(({id, event, data}) => [id, event, data])));
-          }
-          return [...outcomes];
-        })"""
-    )
-
-    assert ['[["7","verdict","{\\"a\\":1}"],["8","message","x\\ny"]]'] == events
 
 
 def test_what_is_drawn_late_leaves_the_tile_under_the_finger(

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.network import changing
+
 NEAR: Final = "198.18.77.1"
 FAR: Final = "198.18.77.2"
 """Addresses for benchmarks (RFC 2544): no network of anybody's."""
@@ -81,17 +83,15 @@ def laid() -> Iterator[Cable | None]:
     if shutil.which("ip") is None:
         yield None
         return
-    try:
-        for command in commands(cable):
-            run(*command.split())
-    except (subprocess.CalledProcessError, OSError):
-        remove(cable)
-        yield None
-        return
-    try:
+    with changing(), contextlib.ExitStack() as stack:
+        stack.callback(remove, cable)
+        try:
+            for command in commands(cable):
+                run(*command.split())
+        except (subprocess.CalledProcessError, OSError):
+            yield None
+            return
         yield cable
-    finally:
-        remove(cable)
 
 
 def remove(cable: Cable) -> None:

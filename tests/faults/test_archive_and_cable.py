@@ -19,12 +19,13 @@ from pynetdicom.dsutils import encode
 
 from sonogate.settings import MIB
 from tests.acceptance.archives import instances_in, is_up
-from tests.acceptance.serving import Served, free_port
+from tests.acceptance.serving import Served
 from tests.faults.cable import FAR, Cable, laid
 from tests.faults.carts import SUCCESS, Exam, FaultCart
 from tests.faults.standing import Standing, eventually, get, grown, metric, standing, warm_up
 from tests.faults.wire import FaultyWire, Mood
 from tests.integration.forwarding import orthanc_config
+from tests.ports import free_port
 from tests.service.receive.door import associate_rq, message, store_rq
 
 LONG_SECONDS = float(os.environ.get("SONOGATE_FAULT_SECONDS", "0"))

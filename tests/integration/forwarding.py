@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -31,18 +30,12 @@ from sonogate.settings import DestinationSettings, ForwardSettings, Settings, Sp
 from sonogate.store.database import Database
 from sonogate.store.registrar import Registrar
 from sonogate.testing import make_instance
+from tests.ports import free_port
 
 PATIENCE_SECONDS = 60.0
 EXPLICIT = "1.2.840.10008.1.2.1"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 RLE = "1.2.840.10008.1.2.5"
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def dicom_bytes(ds: Dataset) -> bytes:

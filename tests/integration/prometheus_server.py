@@ -1,7 +1,6 @@
 """A real Prometheus with the deployed configuration, and the dashboard's queries to ask it."""
 
 import json
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -96,14 +97,6 @@ def wait_until_ready(client: httpx.Client) -> None:
             pass  # not listening yet
         time.sleep(0.05)
     pytest.fail("Prometheus did not become ready")
-
-
-def free_port() -> int:
-    """Find a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def as_grafana_asks(expr: str, range_ms: int = RANGE_SECONDS * 1000) -> str:

@@ -19,8 +19,8 @@ from sonogate.settings import AuditRepositorySettings, Settings
 from sonogate.store.database import Database
 from sonogate.store.records import AuditEntry
 from sonogate.store.transaction import Transaction
-from tests.integration.forwarding import free_port
 from tests.integration.syslog_server import Rsyslog, small_server
+from tests.ports import free_port
 from tests.service.receive.door import eventually
 from tests.service.receive.keys import Authority
 

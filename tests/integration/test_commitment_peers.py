@@ -9,9 +9,10 @@ import httpx
 import pytest
 from pydicom.uid import generate_uid
 
-from tests.acceptance.serving import Served, free_port
+from tests.acceptance.serving import Served
 from tests.integration.test_tls_clients import orthanc
 from tests.integration.ward import Heard, ask, awaiting_reports, image, open_ward, store
+from tests.ports import free_port
 from tests.service.receive.door import eventually
 
 pytestmark = pytest.mark.integration

@@ -17,7 +17,6 @@ from tests.integration.forwarding import (
     Archive,
     archive,
     dicom_bytes,
-    free_port,
     instances_in,
     orthanc,
     pacs,
@@ -26,6 +25,7 @@ from tests.integration.forwarding import (
     uids,
 )
 from tests.integration.stow_server import stow_server
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,8 @@ import pytest
 from pydicom import dcmread
 
 from sonogate.errors import SettingFileError
-from tests.integration.forwarding import free_port, pacs, station, study, uids
+from tests.integration.forwarding import pacs, station, study, uids
+from tests.ports import free_port
 from tests.service.receive.keys import Authority, Pair
 
 pytestmark = pytest.mark.integration

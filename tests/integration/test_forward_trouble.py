@@ -18,12 +18,12 @@ from tests.integration.forwarding import (
     Archive,
     Station,
     archive,
-    free_port,
     pacs,
     station,
     study,
     uids,
 )
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -28,12 +28,12 @@ from sonogate.settings import (
     WebhookSettings,
 )
 from sonogate.testing import running_gate
-from tests.integration.forwarding import free_port
 from tests.integration.known_day import CANARY, Day, Doors, Sent, picture, still
 from tests.integration.known_panels import PANELS
 from tests.integration.known_ward import ROOM2, Ear, Ward
 from tests.integration.known_window import Span, Window
 from tests.integration.prometheus_server import QUERIES, as_grafana_asks, running_prometheus
+from tests.ports import free_port
 from tests.service.act.conftest import Receiver
 
 pytestmark = [

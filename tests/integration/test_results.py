@@ -22,8 +22,9 @@ from sonogate.settings import (
     SpoolSettings,
 )
 from sonogate.testing import Gate, make_instance, running_gate
-from tests.integration.forwarding import free_port, instances_in, orthanc, pacs
+from tests.integration.forwarding import instances_in, orthanc, pacs
 from tests.integration.test_gate import dicom_bytes, verdict
+from tests.ports import free_port
 from tests.service.act.results.said import complaints
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]  # a gate, an archive and three scribes

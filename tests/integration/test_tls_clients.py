@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -15,6 +14,7 @@ import pytest
 
 from tests.integration.test_receive_dcmtk import EXPLICIT, JPEG, assert_kept, run, write_object
 from tests.integration.test_receive_tls import client
+from tests.ports import free_port
 from tests.service.receive.door import eventually, open_door
 from tests.service.receive.keys import Authority, Pair, lock
 
@@ -105,9 +105,7 @@ async def orthanc(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Orthanc, with the door as a modality, for the time of the block."""
     settings = folder / "orthanc.json"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     modality = {"AET": "SONOGATE", "Host": "127.0.0.1", "Port": door.port, "UseDicomTls": True}
     settings.write_text(
         json.dumps(

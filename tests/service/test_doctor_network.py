@@ -8,10 +8,10 @@ import pytest
 
 from sonogate.doctor import certificates, network
 from sonogate.doctor.check import Level
-from tests.integration.forwarding import free_port
 from tests.integration.syslog_server import small_server
 from tests.integration.test_mpps_forward import Ris, running
 from tests.integration.ward import Heard, awaiting_reports
+from tests.ports import free_port
 from tests.service.receive.keys import Authority
 from tests.service.receive.keys import lock as locked
 from tests.service.test_doctor import named, settings_with
