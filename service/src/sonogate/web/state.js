@@ -25,7 +25,7 @@ export class State {
     this.objectId = null;
     this.chosenAt = 0;
     this.heat = false;
-    this.reading = new Map(); // uid -> "reading" | "again"
+    this.reading = new Map(); // uid -> { again, since }: studies being read, and events taken since
   }
 
   get by() {
@@ -83,26 +83,29 @@ export class State {
   /** Read a study; calls while it is being read end in one more reading. */
   async refresh(uid) {
     if (!uid || uid === SINGLES) return this.onChange();
-    if (this.reading.has(uid)) {
-      this.reading.set(uid, "again");
+    const known = this.reading.get(uid);
+    if (known) {
+      known.again = true;
       return undefined;
     }
-    this.reading.set(uid, "reading");
+    const reading = { again: false, since: [] };
+    this.reading.set(uid, reading);
     try {
-      this.keep(await api.readStudy(uid));
+      this.keep(await api.readStudy(uid), reading.since);
     } finally {
       setTimeout(() => {
-        const again = this.reading.get(uid) === "again"; // asked for while it was read, or since
         this.reading.delete(uid);
-        if (again) this.refresh(uid).catch(() => {});
+        if (reading.again) this.refresh(uid).catch(() => {}); // asked for while it was read, or since
       }, REFRESH_MS);
     }
     return undefined;
   }
 
-  keep(study) {
+  /** Take a study as read; what was told since the reading began may be missing from it. */
+  keep(study, since) {
     this.studies.set(study.study_instance_uid, study);
     this.summaries.set(study.study_instance_uid, study);
+    for (const event of since) this.apply(event);
     for (const uid of this.studies.keys()) {
       if (this.studies.size > 20 && uid !== this.studyUid) this.studies.delete(uid);
     }
@@ -125,7 +128,10 @@ export class State {
       this.studyUid = uid ?? SINGLES;
       this.objectId = event.object_id;
     }
-    if (kind === "verdict" || kind === "override") this.apply(event);
+    if (kind === "verdict" || kind === "override") {
+      this.apply(event);
+      this.reading.get(uid)?.since.push(event);
+    }
     this.refresh(uid ?? SINGLES).catch(() => {});
     this.onChange();
     return isFresh ? event : null;
