@@ -15,7 +15,7 @@ import torch
 from sonoquality.labelling import frame, spoiled, study
 from sonoquality.labelling.cases import Case, Scan
 from sonoquality.labelling.config import DiagnosticianConfig, read_config
-from sonoquality.labelling.diagnosing import Committee, Trained
+from sonoquality.labelling.diagnosing import Committee, Trained, diagnose, diagnosed
 from sonoquality.labelling.folds import HELD_BACK, N_FOLDS
 from sonoquality.labelling.learning import folder_of, size_of, train
 from sonoquality.labelling.spoiled import Copy
@@ -69,14 +69,44 @@ def task(request: pytest.FixtureRequest) -> Task:
     return next(task for task in TASKS if task.name == request.param)
 
 
-def test_a_copy_costs_the_mean_over_members(task: Task, tmp_path: Path) -> None:
+def test_a_copy_costs_each_member_what_it_costs_it_alone(task: Task, tmp_path: Path) -> None:
     """Each member's own answer is held against its own, not against another's."""
     both = committee(task, tmp_path, 2)
     assert size_of(tmp_path, task) == 2
     scan = VALIDATION.read()
     alone = [each.losses(VALIDATION, scan, PICTURES) for each in both.members]
     assert not np.allclose(alone[0], alone[1])
-    np.testing.assert_allclose(both.losses(VALIDATION, scan, PICTURES), np.mean(alone, axis=0))
+    np.testing.assert_array_equal(both.losses(VALIDATION, scan, PICTURES), np.stack(alone))
+
+
+COPIES = [Copy(kind="clean"), Copy(kind="ladder", faults={"SPK": 1}), Copy(kind="blank")]
+
+
+def test_what_a_copy_costs_a_committee_is_the_mean(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written down by member; some of them can be heard without the others."""
+    monkeypatch.setattr(spoiled, "read", lambda *_: (COPIES, PICTURES))
+    both, out = committee(task, tmp_path / "run", 2), tmp_path / "losses"
+    diagnose([VALIDATION], tmp_path, [both], out, quiet)
+    (found,) = diagnosed([VALIDATION], tmp_path, out, [task.name])
+    scan = VALIDATION.read()
+    alone = [each.losses(VALIDATION, scan, PICTURES) for each in both.members]
+    np.testing.assert_allclose(found.losses[task.name], np.mean(alone, axis=0))
+    np.testing.assert_array_equal(found.heard([1]).losses[task.name], alone[1])
+    np.testing.assert_array_equal(found.heard([1, 2, 5]).losses[task.name], alone[1])
+    assert found.heard([2]).losses == {}
+
+
+def test_one_who_is_alone_is_its_own_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single diagnostician writes no member."""
+    monkeypatch.setattr(spoiled, "read", lambda *_: (COPIES, PICTURES))
+    (one,), out = committee(TASKS[1], tmp_path / "run", 1).members, tmp_path / "losses"
+    diagnose([VALIDATION], tmp_path, [one], out, quiet)
+    (found,) = diagnosed([VALIDATION], tmp_path, out, [one.name])
+    losses = one.losses(VALIDATION, VALIDATION.read(), PICTURES)
+    np.testing.assert_array_equal(found.losses[one.name], losses)
+    np.testing.assert_array_equal(found.heard([0]).losses[one.name], losses)
 
 
 class Mute(Trained):
@@ -92,7 +122,7 @@ def test_a_member_without_a_case_has_no_voice(task: Task, tmp_path: Path) -> Non
     (one,) = committee(task, tmp_path, 1).members
     mute, scan = Mute(task, tmp_path), VALIDATION.read()
     found = Committee([mute, one]).losses(VALIDATION, scan, PICTURES)
-    np.testing.assert_array_equal(found, one.losses(VALIDATION, scan, PICTURES))
+    np.testing.assert_array_equal(found, one.losses(VALIDATION, scan, PICTURES)[None])
     assert not Committee([mute]).has(VALIDATION)
 
 
@@ -129,10 +159,9 @@ def test_speckle_is_shown_to_the_whole_committee(
     """The loss on clean images is the mean over members and images."""
     task = TASKS[1]
     who = committee(task, tmp_path, 2)
-    copies = [Copy(kind="clean"), Copy(kind="ladder", faults={"SPK": 1}), Copy(kind="blank")]
-    monkeypatch.setattr(spoiled, "read", lambda *_: (copies, PICTURES))
+    monkeypatch.setattr(spoiled, "read", lambda *_: (COPIES, PICTURES))
     found = frame.check(who.members, [VALIDATION] * 3, tmp_path, quiet)
-    losses = who.losses(VALIDATION, VALIDATION.read(), PICTURES)
+    losses = who.losses(VALIDATION, VALIDATION.read(), PICTURES).mean(axis=0)
     assert found.clean == pytest.approx(losses[0, 0], rel=1e-5)
     assert found.speckle == pytest.approx(losses[2, 0], rel=1e-5)
 

@@ -10,7 +10,7 @@ from sonoquality.results.medqm_committees import CSV, Committees
 
 ONE = Committees(
     members="1", n_committees=3, tau_train=0.39, tau_val=0.45, srcc=0.75, plcc=0.74,
-    likeness=0.85, measured="2026-11-23",
+    likeness=0.85,
 )  # fmt: skip
 
 

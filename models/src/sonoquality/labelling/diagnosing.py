@@ -1,7 +1,7 @@
 """What each copy of an image costs each diagnostician, out of fold; a file of numbers a case."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -42,7 +42,8 @@ class Diagnostician(Protocol):
     def losses(self, case: Case, scan: Scan, pictures: Greys) -> Floats:
         """Return (n, 2) of pictures (n, height, width), the first of them clean.
 
-        Columns: loss against the truth, and against its own answer on the first.
+        Columns: loss against the truth, and against its own answer on the first. A committee
+        returns (member, n, 2).
         """
 
 
@@ -114,11 +115,9 @@ class Committee(Generic[Member]):
         return self.members[0].can_answer(scan)
 
     def losses(self, case: Case, scan: Scan, pictures: Greys) -> Floats:
-        """Return (n, 2), the mean over those who have the case; own answers are each one's own."""
+        """Return (member, n, 2), of those who have the case; own answers are each one's own."""
         asked = [member for member in self.members if member.has(case)]
-        return np.asarray(
-            np.mean([member.losses(case, scan, pictures) for member in asked], axis=0)
-        )
+        return np.stack([member.losses(case, scan, pictures) for member in asked])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +126,20 @@ class Diagnosed:
 
     case: Case
     copies: Sequence[Copy]
-    losses: Mapping[str, Floats]  #: by diagnostician, (n, 2)
+    losses: Mapping[str, Floats]  #: by diagnostician, (n, 2); of a committee, the mean
+    by_member: Mapping[str, Floats] = field(default_factory=dict)  #: the same, (member, n, 2)
+
+    def heard(self, members: Sequence[int]) -> "Diagnosed":
+        """Return it as if committees had these members alone, as far as they have them.
+
+        A diagnostician that has none of them did not judge.
+        """
+        seats = {
+            name: [member for member in members if member < len(every)]
+            for name, every in self.by_member.items()
+        }
+        losses = {k: self.by_member[k][own].mean(axis=0) for k, own in seats.items() if own}
+        return replace(self, losses=losses)
 
 
 def diagnose(
@@ -165,15 +177,22 @@ def diagnosed(
     found = []
     for case in cases:
         paths = {name: out / f"{case.name}.{name}.npy" for name in names}
-        losses = {name: np.load(path) for name, path in paths.items() if path.exists()}
-        if losses:
+        kept = {name: _read(path) for name, path in paths.items() if path.exists()}
+        if kept:
             copies, _ = spoiled.read(pictures, case)
-            found.append(Diagnosed(case=case, copies=copies, losses=losses))
+            losses = {name: every.mean(axis=0) for name, every in kept.items()}
+            found.append(Diagnosed(case=case, copies=copies, losses=losses, by_member=kept))
     return found
 
 
 def _file(out: Path, case: Case, who: Diagnostician) -> Path:
     return out / f"{case.name}.{who.name}.npy"
+
+
+def _read(path: Path) -> Floats:
+    """Return (member, n, 2); one who is alone wrote (n, 2)."""
+    losses: Floats = np.load(path)
+    return losses.reshape(-1, *losses.shape[-2:])
 
 
 def _write(path: Path, losses: Floats) -> None:

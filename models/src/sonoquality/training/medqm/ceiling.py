@@ -38,7 +38,7 @@ def halves(
                 (each, by_kind)
             )
     for (organ, kinds), own in sorted(alike.items()):
-        kept = [_tissue(each.copies) for each, _ in own]
+        kept = [tissue(each.copies) for each, _ in own]
         network = np.concatenate(
             [said[e.case.name][k] for (e, _), k in zip(own, kept, strict=True)]
         )
@@ -108,7 +108,8 @@ def told(
     )
 
 
-def _tissue(copies: Sequence[Copy]) -> NDArray[np.bool_]:
+def tissue(copies: Sequence[Copy]) -> NDArray[np.bool_]:
+    """Tell which copies show the image: all but speckle alone."""
     return np.array([copy.kind != "blank" for copy in copies])
 
 

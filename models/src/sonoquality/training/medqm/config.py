@@ -52,6 +52,8 @@ class MedqmConfig(BaseModel):
     experts: bool = True
     without: tuple[str, ...] = ()
     """Kinds of diagnosticians whose word does not count for the labels."""
+    n_members: Annotated[int, Field(ge=0)] = 0
+    """Networks of each committee whose word counts, the first ones; 0: all."""
     short: "MedqmConfig | None" = None
     """How variants learn, and a whole network that they are compared with; none: as the whole."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sonoquality.arrays import Floats
 from sonoquality.labelling import label_file
 from sonoquality.labelling.diagnosing import Diagnosed
 from sonoquality.labelling.excess import Scale, need_labels
@@ -16,18 +17,29 @@ from sonoquality.labelling.frame import FrameCheck
 from sonoquality.labelling.study import Study, scales
 from sonoquality.model import QualityModel
 from sonoquality.networks.medqm import Medqm
-from sonoquality.results import medqm_rows, rows
+from sonoquality.results import medqm_committees, medqm_rows, rows
 from sonoquality.results.medqm_rows import CeilingRow, VariantRow
-from sonoquality.training.medqm import ceiling, data, entry, features, loop, measure, priors
+from sonoquality.training.medqm import (
+    ceiling,
+    committees,
+    data,
+    entry,
+    features,
+    loop,
+    measure,
+    priors,
+)
 from sonoquality.training.medqm.config import MedqmConfig
 from sonoquality.training.medqm.examples import Example
 from sonoquality.zoo import ENCODER_KEY
 
 WHOLE, WHOLE_SHORT = "whole", "whole short"
-ABLATIONS: Mapping[str, Mapping[str, bool]] = {
+ALONE = "labels by one network"  #: a task, not by a committee
+ABLATIONS: Mapping[str, Mapping[str, object]] = {
     "without priors": {"priors": False},
     "without queries": {"queries": False},
     "without experts": {"experts": False},
+    ALONE: {"n_members": 1},
 }
 MEASURES = ("mean-gradient-2", "tenengrad", "niqe", "dct-manifold", "entropy", "spread", "chance")
 Progress = Callable[[str, int, int], None]
@@ -119,7 +131,7 @@ class MedqmStudy:
             yield self._learn(name, base.model_copy(update=dict(changes)))
 
     def _learn(self, name: str, config: MedqmConfig) -> Path:
-        pairs = self._pairs(config.without)
+        pairs = self._pairs(config.without, config.n_members)
         train = [ex for e, ex in pairs if e.case.fold != HELD_BACK]
         out = self.labelled.run / "medqm" / name.replace(" ", "-")
         return loop.train(config, train, self.sentences, out, self.tell)
@@ -139,6 +151,9 @@ class MedqmStudy:
         rows.write(out / medqm_rows.COPIES, list(copies))
         rows.write(out / medqm_rows.VARIANTS, list(self._variants(kept)))
         rows.write(out / medqm_rows.CEILING, self._ceiling(kept, network))
+        said = self._said(kept, self._network(ALONE))
+        tried = committees.tried(self.found, tuple(self.why_not), said, self.tell)
+        rows.write(out / medqm_committees.CSV, tried)
 
     def export(self, zoo: Path) -> Path:
         """Write the whole network as an entry of a zoo."""
@@ -166,10 +181,13 @@ class MedqmStudy:
         return sorted({scale.kind for scale in self.used.values()})
 
     def _ceiling(self, kept: Pairs, network: Medqm) -> list[CeilingRow]:
-        said = measure.predicted(network, kept)
-        by_name = {each.case.name: own for (each, _), own in zip(kept, said, strict=True)}
+        by_name = self._said(kept, network)
         parted = ceiling.halves([each for each, _ in kept], self.used, by_name)
         return [*parted, ceiling.told(self.found, self.used, by_name)]
+
+    def _said(self, kept: Pairs, network: Medqm) -> dict[str, Floats]:
+        said = measure.predicted(network, kept)
+        return {each.case.name: own for (each, _), own in zip(kept, said, strict=True)}
 
     def _variants(self, kept: Pairs) -> Iterator[VariantRow]:
         labelled = [pair for pair in kept if pair[1].labels is not None]
@@ -202,9 +220,13 @@ class MedqmStudy:
     def _network(self, name: str) -> Medqm:
         return loop.load(self.labelled.run / "medqm" / name.replace(" ", "-"), self.sentences)
 
-    def _pairs(self, without: Sequence[str]) -> Pairs:
-        made = data.examples(self.found, self.used, self.labelled.features, without)
-        return list(zip(self.found, made, strict=True))
+    def _pairs(self, without: Sequence[str], n_members: int = 0) -> Pairs:
+        found, used = self.found, self.used
+        if n_members:
+            found = [each.heard(range(n_members)) for each in found]
+            used = scales(found, tuple(self.why_not))
+        made = data.examples(found, used, self.labelled.features, without)
+        return list(zip(found, made, strict=True))
 
     def about(self) -> dict[str, object]:
         """Return what the labels were made of, for their file."""
