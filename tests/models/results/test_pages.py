@@ -81,6 +81,6 @@ def test_the_kept_pages_are_made_of_the_kept_csvs(name: str, tmp_path: Path) -> 
     kept = ROOT / "docs" / "results"
     for beside in (pages.CSV_FOLDER, LEDGER):
         (tmp_path / beside).symlink_to(kept / beside)
-    pages.write_pages(tmp_path)
+    pages.write_page(tmp_path, name)
 
     assert (tmp_path / name).read_text("utf-8") == (kept / name).read_text("utf-8")
