@@ -53,6 +53,22 @@ def test_a_page_cut_off_while_it_loads_loads_again(make_gate: MakeGate, browser:
         browser.wait_for(f"{STYLED} && {KIND} === 'high' && {LIVE}")
 
 
+def test_a_script_that_never_comes_is_asked_for_ever_more_seldom(
+    make_gate: MakeGate, browser: Browser
+) -> None:
+    """A gate is not called every second by each page that something keeps from its scripts."""
+    gate = make_gate()
+    browser.call("Network.setBlockedURLs", urls=["*/web/words.js"])
+    browser.go(f"http://127.0.0.1:{gate.port}/")
+    browser.wait_for("sessionStorage.getItem('sonogate.cut_off') === '3'")
+    began = time.monotonic()
+    browser.wait_for("sessionStorage.getItem('sonogate.cut_off') === '4'")
+    assert time.monotonic() - began > 3
+
+    browser.call("Network.setBlockedURLs", urls=[])
+    browser.wait_for(f"{LIVE} && sessionStorage.getItem('sonogate.cut_off') === null", 40)
+
+
 def test_a_reading_begun_before_a_verdict_does_not_take_it_back(
     make_gate: MakeGate, browser: Browser
 ) -> None:
