@@ -24,6 +24,14 @@ def test_each_size_has_a_line(tmp_path: Path) -> None:
     assert [line.split("|")[1:3] for line in lines] == [[" 1 ", " 0.390 "], [" 3 ", " 0.470 "]]
 
 
+def test_a_run_without_committees_says_so(tmp_path: Path) -> None:
+    """There is no size to show."""
+    rows.write(tmp_path / CSV, [])
+    page = medqm_committees.section(tmp_path)
+    assert "nothing was compared" in page
+    assert "|" not in page
+
+
 def test_a_study_that_was_not_made_is_left_out(tmp_path: Path) -> None:
     """As `pages` expects of a section."""
     with pytest.raises(FileNotFoundError):

@@ -7,6 +7,7 @@ from sonoquality.results import rows as csvs
 from sonoquality.results.tables import markdown
 
 CSV = "medqm-committees.csv"
+TITLE = "## Why several of each"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,12 @@ def section(folder: Path) -> str:
         FileNotFoundError: it was not measured yet.
     """
     found = [Committees(**csvs.plain(Committees, row)) for row in csvs.read(folder / CSV)]
+    if not found:
+        return f"{TITLE}\n\nSome task has one network only: nothing was compared."
     alone = found[0]
     header = ["networks a task", "tau, training", "tau, validation", "SRCC", "PLCC"]
     table = [[each.members, *(f"{value:.3f}" for value in _shown(each))] for each in found]
-    return f"""## Why several of each
+    return f"""{TITLE}
 
 What a copy costs one small network is partly its own. Labels by two sets of networks that differ by
 their seeds alone rank the same validation copies with {alone.likeness:.2f} only. So each task, and
