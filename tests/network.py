@@ -4,13 +4,15 @@ A browser gives up whatever it is loading when a card comes or goes (net::ERR_NE
 """
 
 import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-_LOCK: Final = Path(tempfile.gettempdir()) / "sonogate-tests-network.lock"
+_LOCK: Final = Path(tempfile.gettempdir()) / f"sonogate-tests-network-{os.getuid()}.lock"
+"""Of this user: another's could not be opened."""
 
 
 @contextmanager
